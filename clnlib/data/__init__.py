@@ -1,0 +1,1 @@
+"""Tables, images, splits, stores and batches: everything before the network."""

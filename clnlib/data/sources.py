@@ -1,0 +1,199 @@
+"""`dataset` name or path → the rows to learn from and a way to open an image, as one store."""
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from clnlib import paths
+from clnlib.data import coco, nih, phantom
+from clnlib.data.images import read_file
+from clnlib.data.splits import held_out, make_split
+from clnlib.data.store import Store, build_store
+from clnlib.errors import InputError, not_allowed, shortened
+from clnlib.findings import BOXED, LABELLED
+from clnlib.parameters import Finetune, Images, Prepare
+from clnlib.runs import digest
+
+NIH_SMALLEST = 128  # pixels per side: smaller copies of NIH's 1024 are refused
+LABEL = "y_"  # column prefix of a finding's truth in a stage-1 table
+
+Read = Callable[[str], tuple[NDArray[np.uint8], dict[str, Any]]]
+
+
+@dataclass(frozen=True)
+class Source:
+    """A data set before its images are decoded.
+
+    Attributes
+    ----------
+    name
+        Short name, for folders and pages.
+    findings
+        In the order of the network's outputs.
+    rows
+        Stage 2: the box frame. Stage 1: `image`, `patient`, `part` and 0/1 columns `y_<finding>`.
+    read
+        Image name → pixels (S, S) and facts.
+    options
+        With the names, what decides the pixels.
+    """
+
+    name: str
+    findings: tuple[str, ...]
+    rows: pd.DataFrame
+    read: Read
+    options: dict[str, Any]
+
+
+def boxed(parameters: Images) -> Source:
+    """The boxed images of `phantom`, `nih880` or a COCO file.
+
+    Raises
+    ------
+    InputError
+        Unknown data set, a table error, or images that are not there.
+    """
+    size = parameters.size
+    if parameters.dataset == "phantom":
+        boxes = _some_images(nih.load_boxes(), parameters.phantom_images)
+        drawn = {
+            image: [(r.finding, (r.x1, r.y1, r.x2, r.y2)) for r in rows.itertuples()]
+            for image, rows in boxes.groupby("image")
+        }
+        return Source("phantom", BOXED, boxes, *_phantom(drawn, size, parameters.phantom_contrast))
+    if parameters.dataset == "nih880":
+        boxes = nih.load_boxes()
+        files = _nih_files(boxes["image"].unique())
+        return Source("nih880", BOXED, boxes, *_files(files, size, NIH_SMALLEST))
+    if not parameters.dataset.lower().endswith(".json"):
+        allowed = ("phantom", "nih880", "path/to/annotations.json")
+        raise not_allowed("parameter dataset", parameters.dataset, allowed)
+    annotations = Path(parameters.dataset).expanduser()
+    folder = Path(parameters.image_folder).expanduser() if parameters.image_folder else None
+    boxes, files, categories = coco.load_coco(annotations, folder)
+    findings = tuple(c for c in categories if c in set(boxes["finding"]))
+    return Source(annotations.stem, findings, boxes, *_files(files, size, None))
+
+
+def labelled(parameters: Finetune) -> Source:
+    """The labelled images of stage 1: `phantom`, or `nih14` by the official lists.
+
+    No patient with a boxed image is in it, so that nothing of stage 2's validation or test is
+    seen. Validation is a tenth of the train/validation list, by patient.
+    """
+    labels = nih.load_labels()
+    labels = labels[~labels["patient"].isin(nih.load_boxes()["patient"])]
+    if parameters.dataset == "phantom":
+        labels = _balanced(labels, parameters.phantom_images)
+        has = dict(zip(labels["image"], labels["findings"].str.split("|"), strict=True))
+        drawn = {
+            image: [(finding, phantom.place(finding, image)) for finding in found if finding]
+            for image, found in has.items()
+        }
+        made = _phantom(drawn, parameters.size, parameters.phantom_contrast)
+        test = _set_aside(labels, 5)
+    else:
+        files = nih.find_images()
+        labels = labels[[Path(image).stem in files for image in labels["image"]]]
+        official = nih.load_official_split().set_index("image")["part"]
+        labels = labels[labels["image"].isin(official.index)].reset_index(drop=True)
+        if labels.empty:
+            raise InputError(f"{paths.nih_dir()}: no image of the official lists without a box")
+        chosen = {image: files[Path(image).stem] for image in labels["image"]}
+        made = _files(chosen, parameters.size, NIH_SMALLEST)
+        test = np.flatnonzero(labels["image"].map(official) == "test")
+    part = np.full(len(labels), "train", dtype=object)
+    part[test] = "test"
+    rest = np.flatnonzero(part == "train")
+    part[rest[_set_aside(labels.iloc[rest], 10)]] = "validation"
+    found = labels["findings"].str.get_dummies("|").reindex(columns=list(LABELLED), fill_value=0)
+    rows = labels[["image", "patient"]].assign(part=pd.Series(part, labels.index, dtype="str"))
+    rows = rows.join(found.astype("uint8").add_prefix(LABEL))
+    return Source(f"{parameters.dataset}-labels", LABELLED, rows.reset_index(drop=True), *made)
+
+
+def decode(source: Source, size: int, exclude_unreadable: bool = False) -> Store:
+    """The source's images as a store under `clnlib.paths.stores()`, built or just opened."""
+    names = list(dict.fromkeys(source.rows["image"]))
+    key = digest([*names, size, *sorted(source.options.items())])
+    folder = paths.stores() / f"{source.name}-{size}-{key[:8]}"
+    return build_store(folder, names, source.read, size, source.options, exclude_unreadable)
+
+
+def prepared(parameters: Prepare) -> tuple[Source, pd.DataFrame, Store]:
+    """Tables → split → store: the source, its box frame with `part`, and the decoded images.
+
+    Boxes of images that were excluded as unreadable are dropped after the split, so that the
+    other boxes keep their parts.
+    """
+    source = boxed(parameters)
+    split = make_split(source.rows, parameters.protocol, parameters.split_seed)
+    store = decode(source, parameters.size, parameters.exclude_unreadable)
+    return source, split[split["image"].isin(store.index)].reset_index(drop=True), store
+
+
+def _phantom(
+    drawn: Mapping[str, Sequence[tuple[str, tuple[float, float, float, float]]]],
+    size: int,
+    contrast: float,
+) -> tuple[Read, dict[str, Any]]:
+    """How to draw, and what decides the drawing: the boxes are part of it."""
+
+    def read(image: str) -> tuple[NDArray[np.uint8], dict[str, Any]]:
+        return phantom.draw(image, drawn[image], size, contrast), {}
+
+    boxes = digest(f"{image} {drawn[image]}" for image in sorted(drawn))
+    return read, {"phantom": phantom.VERSION, "contrast": contrast, "boxes": boxes}
+
+
+def _files(
+    files: Mapping[str, Path], size: int, square_of: int | None
+) -> tuple[Read, dict[str, Any]]:
+    """How to read files, and what tells them from others: names and lengths, cheap to ask."""
+
+    def read(image: str) -> tuple[NDArray[np.uint8], dict[str, Any]]:
+        return read_file(files[image], size, square_of)
+
+    lengths = digest(f"{image} {files[image].stat().st_size}" for image in sorted(files))
+    return read, {"files": lengths, "resize": "lanczos"}
+
+
+def _nih_files(images: Sequence[str]) -> dict[str, Path]:
+    """The file of every image; all that are missing in one error."""
+    found = nih.find_images()
+    missing = [image for image in images if Path(image).stem not in found]
+    if missing:
+        raise InputError(
+            f"{paths.nih_dir()}: {len(missing)} of {len(images)} boxed images are missing: "
+            f"{shortened(missing)}; they are in NIH's images_001 to images_012 archives"
+        )
+    return {image: found[Path(image).stem] for image in images}
+
+
+def _some_images(boxes: pd.DataFrame, number: int) -> pd.DataFrame:
+    """The boxes of `number` images, the same ones every time."""
+    images = sorted(set(boxes["image"]), key=lambda name: hashlib.sha256(name.encode()).digest())
+    return boxes[boxes["image"].isin(images[:number])].reset_index(drop=True)
+
+
+def _balanced(labels: pd.DataFrame, number: int) -> pd.DataFrame:
+    """`number` label rows in which every finding, and none, comes up about equally often."""
+    order = [hashlib.sha256(name.encode()).digest() for name in labels["image"]]
+    labels = labels.iloc[np.argsort(np.array(order, dtype="S32"), kind="stable")]
+    each = -(-number // (len(LABELLED) + 1))
+    first = labels["findings"].str.split("|").str[-1]
+    turn = labels.groupby(first).cumcount()
+    return labels[turn < each].head(number).reset_index(drop=True)
+
+
+def _set_aside(labels: pd.DataFrame, share: int) -> NDArray[np.int_]:
+    """One `share`th of the label rows, by patient, stratified by the rarest of their findings."""
+    counts = labels["findings"].str.split("|").explode().value_counts()
+    rarest = [min(text.split("|"), key=lambda f: counts[f]) for text in labels["findings"]]
+    return held_out(np.array(rarest), labels["patient"].to_numpy(), share, seed=0)

@@ -1,0 +1,30 @@
+"""One exception line for a user: what, where, the value, what is allowed, the nearest match."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class InputError(ValueError):
+    """Something the user gave cannot be used; the message says what, where and the way out."""
+
+
+def nearest(value: object, allowed: Iterable[str]) -> str | None:
+    """The allowed name most like `value`, or None when nothing is close."""
+    by_lower = {name.lower(): name for name in allowed}
+    found = get_close_matches(str(value).lower(), by_lower, n=1, cutoff=0.5)
+    return by_lower[found[0]] if found else None
+
+
+def not_allowed(what: str, value: object, allowed: Iterable[str]) -> InputError:
+    """An `InputError` that lists the allowed values and names the nearest one."""
+    names = list(allowed)
+    close = nearest(value, names)
+    hint = f"; did you mean {close!r}?" if close else ""
+    return InputError(f"{what}: {value!r} is not one of {', '.join(names)}{hint}")
+
+
+def shortened(items: Iterable[object], limit: int = 10) -> str:
+    """`a, b, c and 12 more`: the first `limit` items of a list, for an error message."""
+    texts = [str(item) for item in items]
+    rest = len(texts) - limit
+    return ", ".join(texts[:limit]) + (f" and {rest} more" if rest > 0 else "")

@@ -1,0 +1,63 @@
+"""IoU accuracy and one-vs-rest AUC from a run's predictions, as the paper words them.
+
+Rows are boxes, grouped by true finding; "Mean" is the unweighted mean over findings.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from clnlib.evaluation.boxes import iou
+from clnlib.runs import PREDICTED_BOX, PROBABILITY, TRUE_BOX
+
+THRESHOLDS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)  # T(IoU), section 3.1
+MEAN = "Mean"
+
+
+def box_iou(predictions: pd.DataFrame) -> pd.Series:
+    """The IoU of every row's true and predicted box."""
+    values = iou(predictions[TRUE_BOX], predictions[PREDICTED_BOX])
+    return pd.Series(values, predictions.index, name="iou")
+
+
+def iou_accuracy(
+    predictions: pd.DataFrame,
+    findings: Sequence[str],
+    thresholds: Sequence[float] = THRESHOLDS,
+) -> pd.DataFrame:
+    """Share of boxes whose IoU is above each threshold (strictly), per finding and mean.
+
+    Returns
+    -------
+    DataFrame
+        One row per threshold; columns the findings and "Mean"; NaN for a finding without boxes,
+        which the mean leaves out.
+    """
+    overlap, finding = box_iou(predictions), predictions["finding"]
+    table = pd.DataFrame(
+        {t: (overlap > t).groupby(finding).mean().reindex(list(findings)) for t in thresholds}
+    ).T.rename_axis("T")
+    return table.assign(**{MEAN: table.mean(axis=1)})
+
+
+def mean_iou(predictions: pd.DataFrame, findings: Sequence[str]) -> pd.Series:
+    """Mean IoU per finding and the mean over findings."""
+    each = box_iou(predictions).groupby(predictions["finding"]).mean().reindex(list(findings))
+    return pd.concat([each, pd.Series({MEAN: each.mean()})]).rename("mean IoU")
+
+
+def auc(predictions: pd.DataFrame, findings: Sequence[str]) -> pd.Series:
+    """One-vs-rest AUC per finding and the mean over findings.
+
+    NaN for a finding that every row or no row has; the mean leaves it out.
+    """
+    from sklearn.metrics import roc_auc_score
+
+    values = {}
+    for finding in findings:
+        true = predictions["finding"] == finding
+        score = predictions[PROBABILITY + finding]
+        values[finding] = float(roc_auc_score(true, score)) if 0 < true.mean() < 1 else np.nan
+    each = pd.Series(values)
+    return pd.concat([each, pd.Series({MEAN: each.mean()})]).rename("AUC")

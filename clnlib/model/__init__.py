@@ -1,0 +1,1 @@
+"""Network, losses, weights, training and prediction (the only rooms that import Keras)."""

@@ -1,0 +1,274 @@
+"""One schema for every parameter of every stage: a notebook's cell, a YAML and `papermill -p`.
+
+Each field's description is one line of meaning, unit and range; it is also the comment in the
+notebook's `parameters` cell, which `cell()` writes and a test compares.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from types import NoneType
+from typing import Annotated, Any, Literal, Self, get_args
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from clnlib.errors import InputError, nearest
+
+Backbone = Literal[
+    "resnet50v2", "mobilenetv3small", "efficientnetb4", "inceptionv3", "xception", "chexnet"
+]
+BACKBONES: tuple[str, ...] = get_args(Backbone)
+"""The paper's six, in the order of Table 3."""
+
+Monitor = Literal["val_loss", "val_finding_loss", "val_box_loss", "val_box_iou"]
+PHANTOM_SIZE, PHANTOM_EPOCHS = 80, 10
+PAPER_SIZE, MOST_EPOCHS = 224, 100
+
+
+def _field(default: Any, text: str, **bounds: Any) -> Any:
+    return Field(default=default, description=text, **bounds)
+
+
+class Parameters(BaseModel):
+    """What all schemas share: frozen, closed, and errors of one line."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @classmethod
+    def check(cls, values: Mapping[str, Any]) -> Self:
+        """Build the parameters from names and values.
+
+        Raises
+        ------
+        InputError
+            An unknown name (the nearest valid one is given) or a value out of its range.
+        """
+        try:
+            return cls(**values)
+        except ValidationError as error:
+            lines = (cls._explain(dict(detail)) for detail in error.errors())
+            raise InputError("; ".join(lines)) from None
+
+    @classmethod
+    def from_notebook(cls, namespace: Mapping[str, Any]) -> Self:
+        """Build the parameters from a notebook's globals right after its `parameters` cells.
+
+        Every plain value there is a parameter, so that a name `papermill -p` injected by
+        mistake is refused instead of ignored.
+        """
+        plain = (str, int, float, bool, list, tuple, dict, NoneType)
+        own = {"In", "Out", "exit", "quit"}
+        return cls.check(
+            {
+                name: value
+                for name, value in namespace.items()
+                if not name.startswith("_") and name not in own and isinstance(value, plain)
+            }
+        )
+
+    @classmethod
+    def _explain(cls, detail: dict[str, Any]) -> str:
+        """One line for one of pydantic's findings."""
+        name = ".".join(str(part) for part in detail["loc"])
+        if detail["type"] == "extra_forbidden":
+            close = nearest(name, cls.model_fields)
+            hint = f"; did you mean {close!r}?" if close else ""
+            return f"unknown parameter {name!r} of {cls.__name__.lower()}{hint}"
+        if not name:
+            return str(detail["msg"]).removeprefix("Value error, ")
+        reason = str(detail["msg"]).lower()
+        meaning = cls.model_fields[str(detail["loc"][0])].description
+        hint = ""
+        if detail["type"] == "literal_error":
+            allowed = detail["ctx"]["expected"].replace(" or ", ", ").replace("'", "").split(", ")
+            close = nearest(detail["input"], allowed)
+            hint = f"; did you mean {close!r}?" if close else ""
+        return f"parameter {name}={detail['input']!r}: {reason}{hint} ({meaning})"
+
+    def digest(self) -> str:
+        """The sha256 of the values, as hexadecimal text."""
+        text = json.dumps(self.model_dump(), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+class Images(Parameters):
+    """Which images, how large, and the phantom's two dials."""
+
+    dataset: str = _field(
+        "phantom", "phantom | nih880 | path to a COCO detection file (.json)", min_length=1
+    )
+    image_folder: str | None = _field(None, "folder of a COCO file's images; None: beside it")
+    image_size: int | None = _field(
+        None, "pixels per side, 32 to 1024; None: 224, and 80 for the phantom", ge=32, le=1024
+    )
+    phantom_images: int = _field(880, "number of phantom images, 40 to 880", ge=40, le=880)
+    phantom_contrast: float = _field(
+        1.0, "how strongly phantom findings show; 0 (not at all) to 4", ge=0, le=4
+    )
+    exclude_unreadable: bool = _field(
+        False, "True: leave unreadable images out and name them in the manifest; False: stop"
+    )
+
+    @property
+    def size(self) -> int:
+        """Pixels per side, the data set's default filled in."""
+        return self.image_size or (PHANTOM_SIZE if self.dataset == "phantom" else PAPER_SIZE)
+
+
+class Prepare(Images):
+    """Tables, split and store."""
+
+    protocol: Literal["patient", "image", "box"] = _field(
+        "patient", "what may not lie in two parts of the split: patient | image | box"
+    )
+    split_seed: int = _field(0, "seed of the split, 0 or more", ge=0)
+
+
+class _Fit(Parameters):
+    """What both training stages share; the defaults are the paper's (section 2.3)."""
+
+    study: str = _field("trial", "name of the study: the run is kept in runs/<study>/", pattern=r"^[\w.-]+$")
+    backbone: Backbone = _field("mobilenetv3small", " | ".join(BACKBONES))
+    weights: str | None = _field(
+        None, "None | imagenet | Keras weight file of the backbone | folder of a finetune run"
+    )
+    pooling: Literal["avg", "flatten"] = _field(
+        "avg", "avg (what Table 3 counts) | flatten (what section 2.2 says)"
+    )
+    seed: int = _field(0, "seed of weights, order and augmentation, 0 or more", ge=0)
+    epochs: int | None = _field(
+        None, "most epochs, 1 to 1000; None: 100, and 10 for the phantom", ge=1, le=1000
+    )
+    batch_size: int = _field(16, "images per step, 1 to 1024", ge=1, le=1024)
+    learning_rate: float = _field(1e-3, "Adam's first learning rate, above 0 to 1", gt=0, le=1)
+    halve_every: int = _field(4, "epochs after which the rate is halved, 1 or more", ge=1)
+    min_learning_rate: float = _field(1e-6, "floor of the learning rate, 0 to 1", ge=0, le=1)
+    patience: int = _field(20, "epochs without a better monitor before stopping, 1 or more", ge=1)
+    augment: bool = _field(
+        False, "True: random shift, scale, rotation, brightness and contrast while training"
+    )
+    flip: bool = _field(False, "True: augmentation also mirrors left and right (a heart has a side)")
+    bn_momentum: float | None = _field(
+        None, "BatchNorm momentum, 0 to below 1; None: the backbone's own", ge=0, lt=1
+    )
+    freeze: Literal["nothing", "batchnorm", "backbone"] = _field(
+        "nothing", "layers that do not train: nothing | batchnorm | backbone"
+    )
+    precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = _field(
+        "float32", "float32 | mixed_float16 | mixed_bfloat16 (heads stay float32)"
+    )
+    restart: bool = _field(False, "True: discard a record of these parameters and start anew")
+
+    @property
+    def most_epochs(self) -> int:
+        """The most epochs to train, the data set's default filled in."""
+        phantom = getattr(self, "dataset", None) == "phantom"
+        return self.epochs or (PHANTOM_EPOCHS if phantom else MOST_EPOCHS)
+
+    def run_name(self) -> str:
+        """The folder name of the run: what a person looks for, then a digest of all the rest."""
+        told = [self.backbone, *self._told(), f"seed{self.seed}"]
+        values = {k: v for k, v in self.model_dump().items() if k not in ("study", "restart")}
+        digest = hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
+        return "-".join([*told, digest[:8]])
+
+    def _told(self) -> list[str]:
+        return []
+
+
+class Finetune(_Fit):
+    """Stage 1: the backbone on 14 findings, binary cross-entropy (section 2.2.1)."""
+
+    dataset: Literal["phantom", "nih14"] = _field(
+        "phantom", "phantom | nih14 (every image under CLN_NIH_DIR in the official lists)"
+    )
+    image_size: int | None = Images.model_fields["image_size"]
+    phantom_images: int = _field(880, "number of phantom images, 40 to 20000", ge=40, le=20000)
+    phantom_contrast: float = Images.model_fields["phantom_contrast"]
+    exclude_unreadable: bool = Images.model_fields["exclude_unreadable"]
+
+    size = Images.size
+
+    def _told(self) -> list[str]:
+        return ["finetune"]
+
+
+class Train(_Fit, Prepare):
+    """Stage 2: both heads, λ · CE + (1 − λ) · box loss (Eq. 4)."""
+
+    lam: float = _field(0.4, "λ of Eq. 4, the weight of the cross-entropy; 0 to 1", ge=0, le=1)
+    loss: Literal["iou", "giou", "ciou"] = _field("iou", "box loss: iou (Eq. 3) | giou | ciou")
+    monitor: Monitor = _field("val_loss", " | ".join(get_args(Monitor)))
+
+    def _told(self) -> list[str]:
+        return [f"lam{self.lam:g}"]
+
+
+class Predict(Parameters):
+    """A finished run applied to image files."""
+
+    run: str = _field("", "a finished train run: its folder, or <study>/<run> under runs/")
+    images: str = _field("", "an image file (PNG, JPEG, DICOM) or a folder of them")
+    out: str = _field("predictions", "folder for predictions.csv, predictions.json and the pictures")
+    show: int = _field(6, "number of pictures to draw, 0 or more", ge=0)
+
+
+class Study(Parameters):
+    """A grid of stage-2 runs: backbones × λ × seeds, everything else equal."""
+
+    name: str = _field(..., "name of the study, as in runs/<name>/", pattern=r"^[\w.-]+$")
+    backbones: Annotated[list[Backbone], Field(min_length=1)] = _field(
+        ["mobilenetv3small"], "backbones, some of " + ", ".join(BACKBONES)
+    )
+    lams: Annotated[list[float], Field(min_length=1)] = _field([0.4], "values of λ, each 0 to 1")
+    seeds: Annotated[list[int], Field(min_length=1)] = _field([0], "seeds, each 0 or more")
+    train: dict[str, Any] = _field({}, "any other parameter of train, equal for all runs")
+
+    @model_validator(mode="after")
+    def _runs_are_valid(self) -> Self:
+        fixed = {"study", "backbone", "lam", "seed"} & self.train.keys()
+        if fixed:
+            raise ValueError(f"train: {', '.join(sorted(fixed))} are set by the study's own keys")
+        self.trainings()
+        return self
+
+    def trainings(self) -> list[Train]:
+        """The parameters of every run of the grid."""
+        return [
+            Train.check({**self.train, "study": self.name, "backbone": b, "lam": lam, "seed": seed})
+            for b in self.backbones
+            for lam in self.lams
+            for seed in self.seeds
+        ]
+
+
+def load_study(path: Path) -> Study:
+    """Read `configs/<study>.yaml`; an error names the file."""
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        if not isinstance(values, dict):
+            raise InputError("not a mapping of names to values")
+        return Study.check(values)
+    except (OSError, yaml.YAMLError, InputError) as error:
+        raise InputError(f"study {path}: {' '.join(str(error).split())}") from None
+
+
+def cell(schema: type[Parameters]) -> str:
+    """The source of a notebook's `parameters` cell for a schema.
+
+    Annotations with a choice of types are quoted words because papermill's reader of
+    `--help-notebook` knows no `|`.
+    """
+    lines = []
+    for name, field in schema.model_fields.items():
+        kinds = get_args(field.annotation) if NoneType in get_args(field.annotation) else ()
+        if kinds:
+            kind = f'"{kinds[0].__name__} or None"'
+        else:
+            kind = getattr(field.annotation, "__name__", "str")
+            kind = "str" if kind == "Literal" else kind
+        default = repr(field.default).replace("'", '"')
+        lines.append(f"{name}: {kind} = {default}  # {field.description}")
+    return "\n".join(lines)
