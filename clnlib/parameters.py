@@ -5,11 +5,12 @@ notebook's `parameters` cell, which `cell()` writes and a test compares.
 """
 
 import hashlib
+import itertools
 import json
 from collections.abc import Mapping
 from pathlib import Path
 from types import NoneType
-from typing import Annotated, Any, Literal, Self, get_args
+from typing import Any, Literal, Self, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -216,32 +217,56 @@ class Predict(Parameters):
 
 
 class Study(Parameters):
-    """A grid of stage-2 runs: backbones × λ × seeds, everything else equal."""
+    """A set of runs: every combination of each grid, over what all of them share."""
 
     name: str = _field(..., "name of the study, as in runs/<name>/", pattern=r"^[\w.-]+$")
-    backbones: Annotated[list[Backbone], Field(min_length=1)] = _field(
-        ["mobilenetv3small"], "backbones, some of " + ", ".join(BACKBONES)
+    train: dict[str, Any] = _field({}, "parameters of train that all runs share")
+    grids: list[dict[str, list[Any]]] = _field(
+        [{}], "each maps parameters of train to lists of values; weights: stage1 means `finetune`"
     )
-    lams: Annotated[list[float], Field(min_length=1)] = _field([0.4], "values of λ, each 0 to 1")
-    seeds: Annotated[list[int], Field(min_length=1)] = _field([0], "seeds, each 0 or more")
-    train: dict[str, Any] = _field({}, "any other parameter of train, equal for all runs")
+    finetune: dict[str, Any] | None = _field(
+        None, "parameters of the stage-1 runs, one per backbone; None: no stage 1"
+    )
 
     @model_validator(mode="after")
     def _runs_are_valid(self) -> Self:
-        fixed = {"study", "backbone", "lam", "seed"} & self.train.keys()
-        if fixed:
-            raise ValueError(f"train: {', '.join(sorted(fixed))} are set by the study's own keys")
-        self.trainings()
+        for name, given in (("train", [self.train, *self.grids]), ("finetune", [self.finetune])):
+            if any("study" in values for values in given if values):
+                raise ValueError(f"{name}: study is set by the study's own name")
+        runs = [p.run_name() for p in self.trainings()]
+        if repeated := {name for name in runs if runs.count(name) > 1}:
+            raise ValueError(f"grids: the same run more than once: {', '.join(sorted(repeated))}")
         return self
 
     def trainings(self) -> list[Train]:
-        """The parameters of every run of the grid."""
-        return [
-            Train.check({**self.train, "study": self.name, "backbone": b, "lam": lam, "seed": seed})
-            for b in self.backbones
-            for lam in self.lams
-            for seed in self.seeds
+        """The parameters of every run, in the order of the grids."""
+        return [Train.check(values) for values in self._combinations()]
+
+    def finetunes(self) -> list[Finetune]:
+        """The parameters of every stage-1 run that some run starts from."""
+        backbones = [
+            values["backbone"]
+            for values in self._combinations(resolve=False)
+            if values.get("weights") == "stage1"
         ]
+        return [self._stage1(backbone) for backbone in dict.fromkeys(backbones)]
+
+    def _combinations(self, resolve: bool = True) -> list[dict[str, Any]]:
+        """The values of every run; with `resolve`, `stage1` becomes the run it stands for."""
+        rows = []
+        for grid in self.grids:
+            for chosen in itertools.product(*grid.values()):
+                values = {**self.train, **dict(zip(grid, chosen, strict=True)), "study": self.name}
+                values.setdefault("backbone", Train.model_fields["backbone"].default)
+                if resolve and values.get("weights") == "stage1":
+                    values["weights"] = f"{self.name}/{self._stage1(values['backbone']).run_name()}"
+                rows.append(values)
+        return rows
+
+    def _stage1(self, backbone: str) -> Finetune:
+        if self.finetune is None:
+            raise InputError("weights: stage1 needs the study's key finetune")
+        return Finetune.check({**self.finetune, "study": self.name, "backbone": backbone})
 
 
 def load_study(path: Path) -> Study:
