@@ -89,7 +89,7 @@ def _rows(study: Study, p: Train) -> Iterator[dict[str, Any]]:
     }
     blind = baselines.blind(run.predictions).loc[test.index]
     yield {
-        **{k: "" for k in setting},
+        **dict.fromkeys(setting, ""),
         "protocol": p.protocol,
         "weights": "blind box",
         **_numbers(blind, run.findings),

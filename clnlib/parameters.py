@@ -10,12 +10,19 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 from types import NoneType
-from typing import Any, Literal, Self, get_args
+from typing import Any, ClassVar, Literal, Self, cast, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
-from clnlib.errors import InputError, nearest
+from clnlib.errors import InputError, nearest, not_allowed
 
 Backbone = Literal[
     "resnet50v2", "mobilenetv3small", "efficientnetb4", "inceptionv3", "xception", "chexnet"
@@ -24,12 +31,21 @@ BACKBONES: tuple[str, ...] = get_args(Backbone)
 """The paper's six, in the order of Table 3."""
 
 Monitor = Literal["val_loss", "val_finding_loss", "val_box_loss", "val_box_iou"]
-PHANTOM_SIZE, PHANTOM_EPOCHS = 80, 10
-PAPER_SIZE, MOST_EPOCHS = 224, 100
+# What None stands for: the paper's setting, and one under which two cores learn the phantom from
+# scratch in minutes (a step of the small backbone costs about an eighth of the others').
+PAPER: dict[str, Any] = {"image_size": 224, "epochs": 100, "augment": False, "bn_momentum": None}
+PHANTOM: dict[str, Any] = {"image_size": 80, "epochs": 6, "augment": True, "bn_momentum": 0.9}
+PHANTOM_EPOCHS = {"mobilenetv3small": 30}
 
 
 def _field(default: Any, text: str, **bounds: Any) -> Any:
     return Field(default=default, description=text, **bounds)
+
+
+def _told(name: str) -> str:
+    """What None stands for, in the words of a field's description."""
+    paper = "the backbone's own" if PAPER[name] is None else PAPER[name]
+    return f"None: {paper}, and {PHANTOM[name]} for the phantom"
 
 
 class Parameters(BaseModel):
@@ -77,10 +93,13 @@ class Parameters(BaseModel):
             close = nearest(name, cls.model_fields)
             hint = f"; did you mean {close!r}?" if close else ""
             return f"unknown parameter {name!r} of {cls.__name__.lower()}{hint}"
-        if not name:
-            return str(detail["msg"]).removeprefix("Value error, ")
-        reason = str(detail["msg"]).lower()
+        reason = str(detail["msg"]).removeprefix("Value error, ")
+        if detail["type"] == "value_error":
+            return reason
+        reason = reason[0].lower() + reason[1:]
         meaning = cls.model_fields[str(detail["loc"][0])].description
+        if detail["type"] == "missing":
+            return f"parameter {name}: missing ({meaning})"
         hint = ""
         if detail["type"] == "literal_error":
             allowed = detail["ctx"]["expected"].replace(" or ", ", ").replace("'", "").split(", ")
@@ -88,21 +107,25 @@ class Parameters(BaseModel):
             hint = f"; did you mean {close!r}?" if close else ""
         return f"parameter {name}={detail['input']!r}: {reason}{hint} ({meaning})"
 
-    def digest(self) -> str:
-        """The sha256 of the values, as hexadecimal text."""
-        text = json.dumps(self.model_dump(), sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()
+    def filled(self) -> Self:
+        """The same parameters with what None stands for: the data set's defaults."""
+        phantom = getattr(self, "dataset", None) == "phantom"
+        defaults = dict(PHANTOM if phantom else PAPER)
+        if phantom and (backbone := getattr(self, "backbone", None)) in PHANTOM_EPOCHS:
+            defaults["epochs"] = PHANTOM_EPOCHS[backbone]
+        values = self.model_dump()
+        empty = {k: v for k, v in defaults.items() if k in values and values[k] is None}
+        return self.model_copy(update=empty)
 
 
 class Images(Parameters):
     """Which images, how large, and the phantom's two dials."""
 
-    dataset: str = _field(
-        "phantom", "phantom | nih880 | path to a COCO detection file (.json)", min_length=1
-    )
-    image_folder: str | None = _field(None, "folder of a COCO file's images; None: beside it")
+    _datasets: ClassVar[tuple[str, ...]] = ("phantom", "nih880", "<path>.json")
+
+    dataset: str = _field("phantom", "phantom | nih880 | path to a COCO detection file (.json)")
     image_size: int | None = _field(
-        None, "pixels per side, 32 to 1024; None: 224, and 80 for the phantom", ge=32, le=1024
+        None, f"pixels per side, 32 to 1024; {_told('image_size')}", ge=32, le=1024
     )
     phantom_images: int = _field(880, "number of phantom images, 40 to 880", ge=40, le=880)
     phantom_contrast: float = _field(
@@ -112,15 +135,24 @@ class Images(Parameters):
         False, "True: leave unreadable images out and name them in the manifest; False: stop"
     )
 
+    @field_validator("dataset")
+    @classmethod
+    def _is_known(cls, value: str) -> str:
+        a_file = "<path>.json" in cls._datasets and value.lower().endswith(".json")
+        if value not in cls._datasets and not a_file:
+            raise not_allowed("parameter dataset", value, cls._datasets)
+        return value
+
     @property
     def size(self) -> int:
         """Pixels per side, the data set's default filled in."""
-        return self.image_size or (PHANTOM_SIZE if self.dataset == "phantom" else PAPER_SIZE)
+        return cast(int, self.filled().image_size)
 
 
 class Prepare(Images):
     """Tables, split and store."""
 
+    image_folder: str | None = _field(None, "folder of a COCO file's images; None: beside it")
     protocol: Literal["patient", "image", "box"] = _field(
         "patient", "what may not lie in two parts of the split: patient | image | box"
     )
@@ -130,7 +162,9 @@ class Prepare(Images):
 class _Fit(Parameters):
     """What both training stages share; the defaults are the paper's (section 2.3)."""
 
-    study: str = _field("trial", "name of the study: the run is kept in runs/<study>/", pattern=r"^[\w.-]+$")
+    study: str = _field(
+        "trial", "name of the study: the run is kept in runs/<study>/", pattern=r"^\w[\w.-]*$"
+    )
     backbone: Backbone = _field("mobilenetv3small", " | ".join(BACKBONES))
     weights: str | None = _field(
         None, "None | imagenet | Keras weight file of the backbone | folder of a finetune run"
@@ -140,19 +174,25 @@ class _Fit(Parameters):
     )
     seed: int = _field(0, "seed of weights, order and augmentation, 0 or more", ge=0)
     epochs: int | None = _field(
-        None, "most epochs, 1 to 1000; None: 100, and 10 for the phantom", ge=1, le=1000
+        None,
+        f"most epochs, 1 to 1000; {_told('epochs')} (30 with mobilenetv3small)",
+        ge=1,
+        le=1000,
     )
     batch_size: int = _field(16, "images per step, 1 to 1024", ge=1, le=1024)
     learning_rate: float = _field(1e-3, "Adam's first learning rate, above 0 to 1", gt=0, le=1)
     halve_every: int = _field(4, "epochs after which the rate is halved, 1 or more", ge=1)
     min_learning_rate: float = _field(1e-6, "floor of the learning rate, 0 to 1", ge=0, le=1)
     patience: int = _field(20, "epochs without a better monitor before stopping, 1 or more", ge=1)
-    augment: bool = _field(
-        False, "True: random shift, scale, rotation, brightness and contrast while training"
+    augment: bool | None = _field(
+        None, f"random shift, scale, rotation, brightness and contrast; {_told('augment')}"
     )
-    flip: bool = _field(False, "True: augmentation also mirrors left and right (a heart has a side)")
+    flip: bool = _field(False, "augmentation also mirrors left and right (a heart has a side)")
     bn_momentum: float | None = _field(
-        None, "BatchNorm momentum, 0 to below 1; None: the backbone's own", ge=0, lt=1
+        None,
+        f"BatchNorm momentum, 0 to below 1; {_told('bn_momentum')}",
+        ge=0,
+        lt=1,
     )
     freeze: Literal["nothing", "batchnorm", "backbone"] = _field(
         "nothing", "layers that do not train: nothing | batchnorm | backbone"
@@ -165,34 +205,30 @@ class _Fit(Parameters):
     @property
     def most_epochs(self) -> int:
         """The most epochs to train, the data set's default filled in."""
-        phantom = getattr(self, "dataset", None) == "phantom"
-        return self.epochs or (PHANTOM_EPOCHS if phantom else MOST_EPOCHS)
+        return cast(int, self.filled().epochs)
 
     def run_name(self) -> str:
         """The folder name of the run: what a person looks for, then a digest of all the rest."""
-        told = [self.backbone, *self._told(), f"seed{self.seed}"]
-        values = {k: v for k, v in self.model_dump().items() if k not in ("study", "restart")}
+        told = [self.backbone, *self._named(), f"seed{self.seed}"]
+        values = self.filled().model_dump(exclude={"study", "restart"})
         digest = hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
         return "-".join([*told, digest[:8]])
 
-    def _told(self) -> list[str]:
+    def _named(self) -> list[str]:
         return []
 
 
-class Finetune(_Fit):
+class Finetune(_Fit, Images):
     """Stage 1: the backbone on 14 findings, binary cross-entropy (section 2.2.1)."""
 
-    dataset: Literal["phantom", "nih14"] = _field(
+    _datasets: ClassVar[tuple[str, ...]] = ("phantom", "nih14")
+
+    dataset: str = _field(
         "phantom", "phantom | nih14 (every image under CLN_NIH_DIR in the official lists)"
     )
-    image_size: int | None = Images.model_fields["image_size"]
     phantom_images: int = _field(880, "number of phantom images, 40 to 20000", ge=40, le=20000)
-    phantom_contrast: float = Images.model_fields["phantom_contrast"]
-    exclude_unreadable: bool = Images.model_fields["exclude_unreadable"]
 
-    size = Images.size
-
-    def _told(self) -> list[str]:
+    def _named(self) -> list[str]:
         return ["finetune"]
 
 
@@ -203,7 +239,7 @@ class Train(_Fit, Prepare):
     loss: Literal["iou", "giou", "ciou"] = _field("iou", "box loss: iou (Eq. 3) | giou | ciou")
     monitor: Monitor = _field("val_loss", " | ".join(get_args(Monitor)))
 
-    def _told(self) -> list[str]:
+    def _named(self) -> list[str]:
         return [f"lam{self.lam:g}"]
 
 
@@ -212,14 +248,14 @@ class Predict(Parameters):
 
     run: str = _field("", "a finished train run: its folder, or <study>/<run> under runs/")
     images: str = _field("", "an image file (PNG, JPEG, DICOM) or a folder of them")
-    out: str = _field("predictions", "folder for predictions.csv, predictions.json and the pictures")
+    out: str = _field("predictions", "folder for predictions.csv, predictions.json, pictures")
     show: int = _field(6, "number of pictures to draw, 0 or more", ge=0)
 
 
 class Study(Parameters):
     """A set of runs: every combination of each grid, over what all of them share."""
 
-    name: str = _field(..., "name of the study, as in runs/<name>/", pattern=r"^[\w.-]+$")
+    name: str = _field(..., "name of the study, as in runs/<name>/", pattern=r"^\w[\w.-]*$")
     train: dict[str, Any] = _field({}, "parameters of train that all runs share")
     grids: list[dict[str, list[Any]]] = _field(
         [{}], "each maps parameters of train to lists of values; weights: stage1 means `finetune`"
@@ -230,6 +266,12 @@ class Study(Parameters):
 
     @model_validator(mode="after")
     def _runs_are_valid(self) -> Self:
+        if not all(values for grid in [*self.grids, {"": self.grids}] for values in grid.values()):
+            raise ValueError("grids: an empty list stands for no run at all")
+        if self.finetune is not None:
+            if "backbone" in self.finetune:
+                raise ValueError("finetune: backbone follows from the runs that start from it")
+            Finetune.check(self.finetune)
         for name, given in (("train", [self.train, *self.grids]), ("finetune", [self.finetune])):
             if any("study" in values for values in given if values):
                 raise ValueError(f"{name}: study is set by the study's own name")

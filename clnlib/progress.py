@@ -46,7 +46,7 @@ class Progress:
         left = spent / fresh * (self.total - self.done) if fresh else 0.0
         clock = f"{spent:.0f} s" if last else f"{left:.0f} s left"
         text = f"{self.label}: {self.done}/{self.total}, {clock}" + (self.note and f"  {self.note}")
-        if "ipykernel" in sys.modules:
+        if _in_notebook():
             from IPython.display import display
 
             if self.handle is None:
@@ -57,3 +57,9 @@ class Progress:
             print(f"\r\x1b[K{text}", end="\n" if last else "", file=sys.stderr, flush=True)
         elif last:
             print(text, file=sys.stderr, flush=True)
+
+
+def _in_notebook() -> bool:
+    """Whether a notebook's kernel runs this (ipykernel may be imported without one)."""
+    ipython = sys.modules.get("IPython")
+    return ipython is not None and hasattr(ipython.get_ipython(), "kernel")

@@ -5,6 +5,7 @@
 without `done` is never read as a result.
 """
 
+import functools
 import hashlib
 import json
 import os
@@ -20,9 +21,10 @@ from typing import Any
 import pandas as pd
 
 from clnlib import paths
-from clnlib.errors import InputError, nearest
+from clnlib.errors import InputError, nearest, shortened
 
 PROBABILITY = "p_"  # column prefix of a finding's probability in predictions
+LABEL = "y_"  # and of its truth in a stage-1 record
 PREDICTED_BOX = ["px1", "py1", "px2", "py2"]
 TRUE_BOX = ["x1", "y1", "x2", "y2"]
 
@@ -111,6 +113,8 @@ def read(run: str | Path) -> Run:
     """
     folder = find(run)
     if not is_done(folder):
+        if inside := sorted(path.parent.name for path in folder.glob("*/done")):
+            raise InputError(f"{folder}: a study; name one of its runs: {shortened(inside)}")
         raise InputError(
             f"{folder}: no file `done` in it, so this run is not finished; run the same training "
             "command again to finish it, it continues where it was"
@@ -129,15 +133,13 @@ def read(run: str | Path) -> Run:
 
 def find(run: str | Path) -> Path:
     """The folder a person means by a path or by `<study>/<run>`."""
-    if not str(run):
-        raise InputError("run: no run given; name a folder that `train` made, e.g. -p run " +
-                         (_known()[0] if _known() else "runs/trial/<run>"))
     for folder in (Path(run).expanduser(), paths.runs() / run):
-        if folder.is_dir():
+        if str(run) and folder.is_dir():
             return folder.resolve()
-    close = nearest(run, _known())
-    hint = f"; did you mean {close!r}?" if close else f"; known runs: {', '.join(_known()) or 'none'}"
-    raise InputError(f"run {str(run)!r}: no such folder, neither here nor under {paths.runs()}{hint}")
+    known = _known()
+    close = nearest(run, known)
+    hint = f"did you mean {close!r}?" if close else f"finished runs: {shortened(known) or 'none'}"
+    raise InputError(f"run {str(run)!r}: no such folder, here or under {paths.runs()}; {hint}")
 
 
 def _known() -> list[str]:
@@ -154,8 +156,12 @@ def digest(parts: Iterable[object]) -> str:
     return h.hexdigest()
 
 
+@functools.cache
 def code_sha256() -> str:
-    """The hash of the code a run depends on: what lies before and in `data` and `model`."""
+    """The hash of the code a run depends on: what lies before and in `data` and `model`.
+
+    Taken once per process, so that a long one does not record edits it never executed.
+    """
     package = Path(__file__).parent
     files = [package / "findings.py", package / "parameters.py", package / "runs.py"]
     for room in ("data", "model"):
@@ -168,7 +174,9 @@ def environment() -> dict[str, Any]:
     names = ("keras", "tensorflow", "tensorflow-cpu", "jax", "numpy", "pandas", "clnlib")
     return {
         "commit": _git("rev-parse", "HEAD"),
-        "dirty": bool(_git("status", "--porcelain", "--untracked-files=no")),
+        "dirty": None
+        if (status := _git("status", "--porcelain", "--untracked-files=no")) is None
+        else bool(status),
         "code_sha256": code_sha256(),
         "versions": {"python": platform.python_version()}
         | {name: v for name in names if (v := _version(name))},

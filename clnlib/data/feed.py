@@ -63,7 +63,7 @@ class Feed(keras.utils.PyDataset):  # type: ignore[misc]
         if self.augment:
             assert self.shuffle is not None, "augmentation needs the seed and epoch of `shuffle`"
             for k, example in enumerate(chosen):
-                rng = np.random.default_rng((*self.shuffle, int(example)))
+                rng = np.random.default_rng((*self.shuffle, 1 + int(example)))
                 box = targets["box"][k] if "box" in targets else None
                 pixels[k], moved = distort(pixels[k], box, rng, self.flip)
                 if moved is not None:
@@ -128,9 +128,8 @@ def _moved(
     """The upright box around the four moved corners, clipped to the frame."""
     x1, y1, x2, y2 = box
     corners = np.array([(x1, y1), (x1, y2), (x2, y1), (x2, y2)]) @ turn.T + move
-    return np.clip(
-        np.concatenate([corners.min(axis=0), corners.max(axis=0)]), 0, 1, dtype=np.float32
-    )
+    upright = np.concatenate([corners.min(axis=0), corners.max(axis=0)])
+    return upright.clip(0, 1).astype(np.float32)
 
 
 def _area(box: NDArray[np.float32]) -> float:

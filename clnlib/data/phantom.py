@@ -7,20 +7,28 @@ about chests: numbers measured on them say only that the machinery works.
 import hashlib
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
 
-from clnlib.data.phantom_findings import HEART, LOOKS, Array, Patch, fall, heart_shape, noise
+from clnlib.data.phantom_findings import (
+    HEART,
+    LOOKS,
+    Array,
+    Box,
+    Scene,
+    fall,
+    heart_shape,
+    noise,
+    patch_of,
+    sample,
+)
 from clnlib.errors import InputError
 from clnlib.findings import normalise
 
-VERSION: int = 1
+VERSION: int = 2
 """Raised whenever a drawn byte changes, so that stores built from older phantoms are rebuilt."""
-
-Box = tuple[float, float, float, float]
 
 _SIZES = (32, 2048)
 _MAX_CONTRAST = 4.0
@@ -91,7 +99,7 @@ def draw(
     if contrast > 0.0:
         thickness = thickness.copy()
         for finding, box in known:
-            where, patch = _patch(scene, box)
+            where, patch = patch_of(scene, box)
             added = LOOKS[finding](patch, _generator(image, finding))
             thickness[where] += np.float32(contrast) * added
     return _expose(thickness, image)
@@ -150,43 +158,6 @@ def _checked(image: str, box: Box) -> Box:
     )
 
 
-@dataclass(frozen=True)
-class _Scene:
-    """A patient without findings: layers (S, S), midline of the chest, pixel centres."""
-
-    x: Array
-    y: Array
-    midline: float
-    lung: Array
-    heart: Array
-    marks: Array
-    tissue: Array
-
-
-def _patch(scene: _Scene, box: Box) -> tuple[tuple[slice, slice], Patch]:
-    """The pixels a box covers, at least one, and the scene seen through them."""
-    size = scene.x.shape[1]
-    x1, y1, x2, y2 = box
-    left, top = (min(int(value * size), size - 1) for value in (x1, y1))
-    right, bottom = max(math.ceil(x2 * size), left + 1), max(math.ceil(y2 * size), top + 1)
-    where = (slice(top, bottom), slice(left, right))
-    width, height = max(x2 - x1, 1.0 / size), max(y2 - y1, 1.0 / size)
-    x, y = scene.x[:, where[1]], scene.y[where[0]]
-    return where, Patch(
-        x=x,
-        y=y,
-        u=(x - (x1 + x2) / 2) * (2.0 / width),
-        v=(y - (y1 + y2) / 2) * (2.0 / height),
-        lung=scene.lung[where],
-        heart=scene.heart[where],
-        marks=scene.marks[where],
-        tissue=scene.tissue[where],
-        side=1.0 if (x1 + x2) / 2 > scene.midline else -1.0,
-        width=width,
-        height=height,
-    )
-
-
 @lru_cache(maxsize=8)
 def _grid(size: int) -> tuple[Array, Array]:
     """Pixel centres relative to the image, (S, 1) down and (1, S) across."""
@@ -195,7 +166,7 @@ def _grid(size: int) -> tuple[Array, Array]:
     return centres[:, None], centres[None, :]
 
 
-def _scene(image: str, size: int) -> _Scene:
+def _scene(image: str, size: int) -> Scene:
     """One patient: habitus from the name, layers of thickness in the order of the anatomy."""
     rng = _generator(image, "patient")
     y, x = _grid(size)
@@ -213,12 +184,12 @@ def _scene(image: str, size: int) -> _Scene:
     marks = _vessels(rng, across, y, dx) * lung
     inside = rng.uniform(0.66, 0.74) * lung
     tissue = body * (1.0 - inside + 0.3 * belly) + marks
-    tissue += HEART * heart * body
+    tissue += HEART * heart * (1.0 - 0.9 * belly) * body
     tissue += _mediastinum(rng, dx, across, y) * body
     tissue += _bones(rng, across, dy, y, chest, apex) * body
     tissue += rng.uniform(0.0, 0.16) * _breasts(across, y, rng.uniform(0.16, 0.21)) * body
     tissue *= 0.9 + 0.2 * noise(rng, y, x, 0.2)
-    return _Scene(x, y, middle, lung, heart, marks, tissue)
+    return Scene(x, y, middle, lung, heart, belly, marks, tissue)
 
 
 def _body(rng: np.random.Generator, y: Array, across: Array, chest: float) -> Array:
@@ -249,7 +220,9 @@ def _lungs(
     lift, right_higher = rng.uniform(0.07, 0.11), rng.uniform(0.0, 0.035)
     across = np.abs(dx)
     t = (across - 0.45 * chest) / (0.55 * chest)
-    dome = base - lift * (1.0 - t * t) - right_higher * (dx < 0.0)
+    dome = (
+        base - lift * (1.0 - t * t) - np.where(dx < 0.0, np.float32(right_higher), np.float32(0.0))
+    )
     wall = fall((outer - across) / 0.03 + 0.5) * fall((across - inner) / 0.03 + 0.5)
     below = fall((dy - dome) / 0.025 + 0.5)
     return wall * (1.0 - below), below
@@ -257,8 +230,8 @@ def _lungs(
 
 def _heart_frame(rng: np.random.Generator, dx: Array, y: Array, base: float) -> tuple[Array, Array]:
     """Coordinates in which the usual heart fills [-1, 1]²: two thirds lie on the image's right."""
-    width, height = rng.uniform(0.125, 0.155), rng.uniform(0.16, 0.19)
-    return (dx - 0.3 * width) / width, (y - (base - height + 0.01)) / height
+    width, height = rng.uniform(0.13, 0.175), rng.uniform(0.17, 0.2)
+    return (dx - 0.32 * width) / width, (y - (base - height)) / height
 
 
 def _vessels(rng: np.random.Generator, across: Array, y: Array, dx: Array) -> Array:
@@ -266,18 +239,10 @@ def _vessels(rng: np.random.Generator, across: Array, y: Array, dx: Array) -> Ar
     px, py = across - 0.06, y - rng.uniform(0.44, 0.48)
     reach = np.abs(px) + np.abs(py) + 0.02
     # A diamond's angle (no arctan), moved apart for the two lungs so that they differ.
-    angle = (py / reach + 1.0) * 9.0 + np.where(dx > 0.0, 20.0, 0.0) + 3.0 * reach
-    ring = reach * 11.0
-    table = rng.random((48, 24), dtype=np.float32)
-    i, j = np.floor(angle), np.floor(np.minimum(ring, 22.0))
-    fi, fj = angle - i, fall(ring - j)
-    at = i.astype(np.intp) * 24 + j.astype(np.intp)
-    flat = table.ravel()
-    near = flat[at] + (flat[at + 1] - flat[at]) * fj
-    far = flat[at + 24] + (flat[at + 25] - flat[at + 24]) * fj
-    field = near + (far - near) * fi
+    angle = (py / reach + 1.0) * 9.0 + np.where(dx > 0.0, np.float32(24), np.float32(0))
+    field = sample(rng, angle + 3.0 * reach, reach * 11.0)
     lines = fall(1.0 - np.abs(field - 0.5) / 0.16)
-    return lines * (0.035 / (reach + 0.09)) + 0.16 * fall((0.1 - reach) / 0.1)
+    return lines * (0.028 / (reach + 0.09)) + 0.16 * fall((0.1 - reach) / 0.1)
 
 
 def _mediastinum(rng: np.random.Generator, dx: Array, across: Array, y: Array) -> Array:
@@ -302,7 +267,7 @@ def _bones(
     cage *= fall((0.92 - y) / 0.1)
     back = _rib((dy - 0.16 * u * u + 0.05 * u) / rng.uniform(0.066, 0.076) + rng.random())
     front = _rib((dy + 0.24 * u - 0.06 * u * u) / rng.uniform(0.085, 0.1) + rng.random())
-    ribs = (0.17 * back + 0.11 * front * fall((u - 0.35) / 0.25)) * cage
+    ribs = (0.11 * back + 0.07 * front * fall((u - 0.35) / 0.25)) * cage
     slope, low = rng.uniform(0.2, 0.34), rng.uniform(0.15, 0.19)
     off = dy - low + slope * across - 0.55 * (across - 0.14) * (across - 0.14)
     shaft = fall(1.0 - np.abs(off) / 0.022) * fall((across - 0.03) / 0.02)
@@ -330,5 +295,5 @@ def _expose(thickness: Array, image: str) -> npt.NDArray[np.uint8]:
     grain += rng.random(thickness.shape, dtype=np.float32)
     thickness = np.maximum(thickness, 0.0)
     film = (thickness / (thickness + half) - dark) * (255.0 * gain)
-    film += (grain - 1.0) * rng.uniform(5.0, 11.0)
+    film += (grain - 1.0) * rng.uniform(4.0, 8.0)
     return np.clip(film + 0.5, 0.0, 255.0).astype(np.uint8)

@@ -4,13 +4,18 @@ Arrays see only additions, multiplications, divisions and square roots, which IE
 alike everywhere: `exp` or `sin` would let the bytes depend on the processor.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-Array = npt.NDArray[np.float32]
+Box = tuple[float, float, float, float]
+Array = npt.NDArray[Any]
+"""float32 throughout; the stubs of NumPy would widen float32 * float to float64."""
+
 HEART = 0.62  # thickness of a heart in front of a lung; a lung alone is about 0.3
 
 
@@ -19,8 +24,8 @@ class Patch:
     """The part of the scene under one box: h rows, w columns.
 
     `x` (1, w) and `y` (h, 1) are relative to the image; `u` and `v` run from -1 to 1 across the
-    box. `lung` and `heart` are masks in [0, 1]; `marks` the thickness of vessels, `tissue` the
-    thickness of everything; `side` is 1 right of the midline of the image, otherwise -1.
+    box. `lung`, `heart` and `belly` are masks in [0, 1], `marks` the thickness of vessels and
+    `tissue` of everything; `side` is 1 right of the chest's midline in the image, otherwise -1.
     """
 
     x: Array
@@ -29,11 +34,51 @@ class Patch:
     v: Array
     lung: Array
     heart: Array
+    belly: Array
     marks: Array
     tissue: Array
     side: float
     width: float
     height: float
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A patient without findings: pixel centres, midline of the chest, layers (S, S)."""
+
+    x: Array
+    y: Array
+    midline: float
+    lung: Array
+    heart: Array
+    belly: Array
+    marks: Array
+    tissue: Array
+
+
+def patch_of(scene: Scene, box: Box) -> tuple[tuple[slice, slice], Patch]:
+    """The pixels a box covers, at least one, and the scene seen through them."""
+    size = scene.x.shape[1]
+    x1, y1, x2, y2 = box
+    left, top = (min(int(value * size), size - 1) for value in (x1, y1))
+    right, bottom = max(math.ceil(x2 * size), left + 1), max(math.ceil(y2 * size), top + 1)
+    where = (slice(top, bottom), slice(left, right))
+    width, height = max(x2 - x1, 1.0 / size), max(y2 - y1, 1.0 / size)
+    x, y = scene.x[:, where[1]], scene.y[where[0]]
+    return where, Patch(
+        x=x,
+        y=y,
+        u=np.clip((x - (x1 + x2) / 2) * (2.0 / width), -1.0, 1.0),
+        v=np.clip((y - (y1 + y2) / 2) * (2.0 / height), -1.0, 1.0),
+        lung=scene.lung[where],
+        heart=scene.heart[where],
+        belly=scene.belly[where],
+        marks=scene.marks[where],
+        tissue=scene.tissue[where],
+        side=1.0 if (x1 + x2) / 2 > scene.midline else -1.0,
+        width=width,
+        height=height,
+    )
 
 
 def fall(t: Array) -> Array:
@@ -42,18 +87,15 @@ def fall(t: Array) -> Array:
     return t * t * (3.0 - 2.0 * t)
 
 
-def noise(
-    rng: np.random.Generator, y: Array, x: Array, cell_y: float, cell_x: float | None = None
-) -> Array:
+def noise(rng: np.random.Generator, y: Array, x: Array, cell: float) -> Array:
     """Smooth noise in [0, 1] on the grid of `y` (h, 1) and `x` (1, w), one value a cell.
 
     Cells are fixed to the image, so every size of one image shows the same texture.
     """
-    grid = rng.random(
-        (int(1 / cell_y) + 3, int(1 / (cell_x or cell_y)) + 3), dtype=np.float32
-    )  # one cell more than the image at either end
-    i, fy = _cells(y[:, 0], cell_y)
-    j, fx = _cells(x[0], cell_x or cell_y)
+    cells = int(1 / cell) + 3  # one more than the image at its far end
+    grid = rng.random((cells, cells), dtype=np.float32)
+    i, fy = _cells(y[:, 0], cell)
+    j, fx = _cells(x[0], cell)
     rows = grid[i] + (grid[i + 1] - grid[i]) * fy[:, None]
     left = rows[:, j]
     return left + (rows[:, j + 1] - left) * fx
@@ -64,6 +106,19 @@ def _cells(t: Array, cell: float) -> tuple[npt.NDArray[np.intp], Array]:
     t = t / cell
     whole = np.floor(t)
     return whole.astype(np.intp), fall(t - whole)
+
+
+def sample(rng: np.random.Generator, a: Array, b: Array) -> Array:
+    """Smooth noise in [0, 1] at any coordinates (h, w) >= 0, one value a unit, period 64."""
+    table = rng.random(64 * 64, dtype=np.float32)
+    i, j = a.astype(np.int32), b.astype(np.int32)
+    fa, fb = a - i.astype(np.float32), fall(b - j.astype(np.float32))
+    row, below = (i & 63) << 6, ((i + 1) & 63) << 6
+    left, right = j & 63, (j + 1) & 63
+    near, far = table[row + left], table[below + left]
+    near = near + (table[row + right] - near) * fb
+    far = far + (table[below + right] - far) * fb
+    return near + (far - near) * fa
 
 
 def ridges(field: Array, width: float) -> Array:
@@ -90,6 +145,14 @@ def _window(p: Patch, edge: float) -> Array:
     return fall((1.0 - u2 * u2 - v2 * v2) / edge)
 
 
+def _cloud(p: Patch, rng: np.random.Generator, edge: float) -> Array:
+    """A ragged opacity that reaches the sides of the box here and there."""
+    u2, v2 = p.u * p.u, p.v * p.v
+    lobes = noise(rng, 0.5 + 0.5 * p.v, 0.5 + 0.5 * p.u, 0.16)
+    r2 = u2 + v2 - 0.45 * u2 * v2
+    return fall((1.0 - r2 * (0.65 + 0.75 * lobes)) / edge) * _window(p, 0.35)
+
+
 def _cell(p: Patch, share: float, low: float, high: float) -> float:
     """A texture's cell: a share of the smaller side, between two absolute bounds."""
     return min(max(share * min(p.width, p.height), low), high)
@@ -98,15 +161,15 @@ def _cell(p: Patch, share: float, low: float, high: float) -> float:
 def _nodule(p: Patch, rng: np.random.Generator) -> Array:
     """A small ball: thickness of a sphere, a sharp rim."""
     ball = np.sqrt(np.maximum(1.0 - p.u * p.u - p.v * p.v, 0.0))
-    return rng.uniform(0.5, 0.62) * ball
+    return rng.uniform(0.62, 0.75) * ball
 
 
 def _mass(p: Patch, rng: np.random.Generator) -> Array:
     """A large lump with a lobed outline."""
     lobes = noise(rng, 0.5 + 0.5 * p.v, 0.5 + 0.5 * p.u, 0.2)
-    r2 = (p.u * p.u + p.v * p.v) * (0.72 + 0.55 * lobes)
-    lump = fall((1.0 - r2) / 0.4) * (0.82 + 0.3 * lobes)
-    return rng.uniform(0.5, 0.65) * lump * _window(p, 0.2)
+    r2 = (p.u * p.u + p.v * p.v) * (0.68 + 0.6 * lobes)
+    lump = fall((1.0 - r2) / 0.6) * (0.8 + 0.35 * lobes)
+    return rng.uniform(0.6, 0.72) * lump * _window(p, 0.25)
 
 
 def _pneumothorax(p: Patch, rng: np.random.Generator) -> Array:
@@ -116,95 +179,105 @@ def _pneumothorax(p: Patch, rng: np.random.Generator) -> Array:
     # The lung keeps the inner lower corner of the box; its edge is an arc around that corner.
     r2 = (1.15 - inward) * (1.15 - inward) + (1.25 - p.v) * (1.25 - p.v)
     gap = np.sqrt(r2) - (0.55 + bend)
-    air = fall(0.5 + gap / 0.1) * _window(p, 0.25)
-    rim = ridges(0.5 + gap, 0.09) * _window(p, 0.3)
-    open_chest = 0.35 + 0.65 * p.lung
-    return -air * open_chest * (p.marks + 0.52 * (p.tissue - p.marks)) + 0.16 * rim * p.lung
+    air = fall(0.5 + gap / 0.1) * _window(p, 0.35)
+    rim = ridges(0.5 + gap, 0.09) * _window(p, 0.4)
+    open_chest = 0.25 + 0.75 * p.lung
+    return -air * open_chest * (p.marks + 0.54 * (p.tissue - p.marks)) + 0.16 * rim * p.lung
 
 
 def _effusion(p: Patch, rng: np.random.Generator) -> Array:
     """Fluid: even, dense below, its upper border a meniscus that climbs the outer wall."""
     outward = 0.5 + 0.5 * p.side * p.u
-    depth = rng.uniform(0.75, 1.1)
-    surface = -0.92 + depth * (1.0 - outward) * (1.0 - outward)
+    depth = rng.uniform(0.8, 1.2)
+    surface = -1.0 + depth * (1.0 - outward) * (1.0 - outward)
     u2 = p.u * p.u
-    sides = fall((1.0 - u2 * u2 * u2) / 0.35)
-    fluid = fall((p.v - surface) / 0.22) * sides * fall((1.0 - p.v) / 0.12)
-    return rng.uniform(0.6, 0.75) * fluid * (0.85 + 0.15 * p.v) * (0.45 + 0.55 * p.lung)
+    sides = fall((1.0 - u2 * u2) / 0.55)
+    fluid = fall((p.v - surface) / 0.42) * sides * fall((1.0 - p.v) / 0.22)
+    return rng.uniform(0.72, 0.88) * fluid * (0.9 + 0.15 * p.v) * (0.35 + 0.65 * p.lung)
 
 
 def _cardiomegaly(p: Patch, rng: np.random.Generator) -> Array:
     """A heart as large as the box in place of the usual one."""
     heart = heart_shape(p.u, p.v)
-    return HEART * (np.maximum(heart, p.heart) - p.heart) + rng.uniform(0.1, 0.16) * heart
+    wider = HEART * (np.maximum(heart, p.heart) - p.heart) + rng.uniform(0.08, 0.14) * heart
+    return wider * (1.0 - 0.6 * p.belly)
 
 
 def _infiltration(p: Patch, rng: np.random.Generator) -> Array:
     """Streaks and a net, ill-defined."""
-    cell = _cell(p, 0.13, 0.016, 0.032)
-    net = ridges(noise(rng, p.y, p.x, cell), 0.2)
-    streaks = ridges(noise(rng, p.y + 0.0 * p.x[:, :1], p.x, 1.8 * cell, 0.7 * cell), 0.2)
+    cell = _cell(p, 0.13, 0.018, 0.03)
     veil = noise(rng, p.y, p.x, 0.09)
-    haze = (0.14 + 0.16 * veil) + (0.42 * net + 0.3 * streaks) * (0.5 + 0.5 * veil)
-    return rng.uniform(0.75, 1.0) * haze * _window(p, 0.55)
+    # Turned and bent by the veil, so that the net does not show the noise's own lattice.
+    a, b = 0.8 * p.y + 0.6 * p.x + 0.06 * veil, 0.8 * p.x - 0.6 * p.y + 0.6 - 0.06 * veil
+    net = ridges(sample(rng, a / cell, b / cell), 0.22)
+    streaks = ridges(sample(rng, a / (0.7 * cell), b / (2.2 * cell)), 0.22)
+    haze = 0.05 + 0.12 * veil + (0.38 * net + 0.32 * streaks) * (0.5 + 0.5 * veil)
+    return rng.uniform(0.9, 1.1) * haze * _window(p, 0.6)
 
 
 def _pneumonia(p: Patch, rng: np.random.Generator) -> Array:
     """Fluffy blotches that run together, with dark airways left in the densest."""
     blotch = noise(rng, p.y, p.x, _cell(p, 0.3, 0.04, 0.085))
     fluff = noise(rng, p.y, p.x, _cell(p, 0.15, 0.025, 0.045))
-    cloud = fall((0.62 * blotch + 0.38 * fluff - 0.26) / 0.34)
-    airways = ridges(noise(rng, p.y, p.x, 0.11), 0.045)
-    dense = (0.2 + 0.55 * cloud) * (1.0 - 0.5 * airways * cloud)
-    return rng.uniform(0.85, 1.1) * dense * _window(p, 0.4)
+    dense = fall((0.6 * blotch + 0.4 * fluff - 0.22) / 0.45)
+    airways = ridges(_tubes(p, rng, 0.09), 0.06)
+    cloud = (0.32 + 0.6 * dense) * (1.0 - 0.4 * airways * dense)
+    return rng.uniform(0.85, 1.1) * cloud * _cloud(p, rng, 0.6)
+
+
+def _tubes(p: Patch, rng: np.random.Generator, cell: float) -> Array:
+    """Noise stretched outwards and down, the way the airways run."""
+    outward = p.side * p.x + (0.0 if p.side > 0.0 else 1.0)
+    return sample(rng, (p.y - 0.5 * outward + 0.5) / (0.6 * cell), (outward + p.y) / (1.8 * cell))
 
 
 def _atelectasis(p: Patch, rng: np.random.Generator) -> Array:
-    """Bands that widen towards the hilum; the collapsed lobe between them is denser."""
+    """A collapsed lobe: a band, wider at the hilum, under lung that is overblown in its stead."""
     outward = p.side * p.u
-    tilt = rng.uniform(0.15, 0.35)
-    sag = p.v - tilt * outward + 0.25 * (1.0 - outward * outward) - 0.1
-    half = 0.3 - 0.14 * outward
-    main = fall((half - np.abs(sag)) / 0.18 + 0.5)
-    plates = sum(fall(1.0 - np.abs(sag - at) / 0.13) for at in (-0.78, 0.72))
-    return rng.uniform(0.85, 1.05) * (0.13 + 0.5 * main + 0.34 * plates) * _window(p, 0.3)
+    tilt = rng.uniform(0.1, 0.25)
+    sag = p.v - tilt * outward + 0.2 * (1.0 - outward * outward) - 0.42
+    half = 0.42 - 0.14 * outward
+    band = fall((half - np.abs(sag)) / 0.24 + 0.5)
+    over = fall((-0.05 - half - sag) / 0.25)
+    return (rng.uniform(0.62, 0.78) * band - 0.4 * over * p.lung * p.tissue) * _window(p, 0.4)
 
 
 def _consolidation(p: Patch, rng: np.random.Generator) -> Array:
     """An evenly dense lobe with dark airways."""
-    airways = ridges(noise(rng, p.y, p.x, 0.08), 0.07)
-    return 0.6 * (1.0 - 0.45 * airways) * _window(p, 0.35)
+    airways = ridges(_tubes(p, rng, 0.08), 0.1)
+    return 0.6 * (1.0 - 0.35 * airways) * _cloud(p, rng, 0.5)
 
 
 def _edema(p: Patch, rng: np.random.Generator) -> Array:
     """A haze around both hila, the wings of a bat."""
     inner = 1.0 - np.abs(p.u)
-    haze = 0.25 + 0.4 * noise(rng, p.y, p.x, 0.05) * inner
+    haze = 0.2 + 0.6 * noise(rng, p.y, p.x, 0.05) * inner
     return haze * (0.2 + 0.8 * p.lung) * _window(p, 0.8)
 
 
 def _emphysema(p: Patch, rng: np.random.Generator) -> Array:
     """Too much air: lungs darker, markings few, dark holes."""
-    holes = fall((noise(rng, p.y, p.x, 0.06) - 0.55) / 0.2)
-    return -p.lung * (0.3 + 0.25 * holes) * p.tissue * _window(p, 0.5)
+    holes = fall((noise(rng, p.y, p.x, 0.06) - 0.5) / 0.4)
+    return -p.lung * (0.25 + 0.25 * holes) * p.tissue * (1.0 - p.heart) * _window(p, 0.5)
 
 
 def _fibrosis(p: Patch, rng: np.random.Generator) -> Array:
     """A coarse honeycomb."""
-    net = ridges(noise(rng, p.y, p.x, 0.035), 0.13)
-    return (0.06 + 0.5 * net) * _window(p, 0.5)
+    a, b = p.y + 0.5 * p.x, p.x - 0.5 * p.y + 0.5
+    net = ridges(sample(rng, a / 0.03, b / 0.03), 0.16)
+    return (0.08 + 0.34 * net) * _cloud(p, rng, 0.6)
 
 
 def _pleural_thickening(p: Patch, rng: np.random.Generator) -> Array:
     """A dense rind along the outer wall."""
     rind = noise(rng, p.y, p.x, 0.06)
-    return 0.55 * fall((p.side * p.u + 0.7 - 0.6 * rind) / 0.4) * _window(p, 0.3)
+    return 0.45 * fall((p.side * p.u + 0.8 - 0.9 * rind) / 0.7) * _window(p, 0.6)
 
 
 def _hernia(p: Patch, rng: np.random.Generator) -> Array:
     """A round sac behind the heart with air above a fluid level."""
     sac = fall((1.0 - p.u * p.u - p.v * p.v) / 0.35)
-    return sac * (0.4 - 0.75 * fall((rng.uniform(-0.2, 0.1) - p.v) / 0.12))
+    return 0.8 * sac * (0.4 - 0.75 * fall((rng.uniform(-0.2, 0.1) - p.v) / 0.12))
 
 
 LOOKS: dict[str, Callable[[Patch, np.random.Generator], Array]] = {

@@ -15,13 +15,12 @@ from clnlib.data import coco, nih, phantom
 from clnlib.data.images import read_file
 from clnlib.data.splits import held_out, make_split
 from clnlib.data.store import Store, build_store
-from clnlib.errors import InputError, not_allowed, shortened
+from clnlib.errors import InputError, shortened
 from clnlib.findings import BOXED, LABELLED
-from clnlib.parameters import Finetune, Images, Prepare
-from clnlib.runs import digest
+from clnlib.parameters import Finetune, Prepare
+from clnlib.runs import LABEL, digest
 
 NIH_SMALLEST = 128  # pixels per side: smaller copies of NIH's 1024 are refused
-LABEL = "y_"  # column prefix of a finding's truth in a stage-1 table
 
 Read = Callable[[str], tuple[NDArray[np.uint8], dict[str, Any]]]
 
@@ -51,13 +50,13 @@ class Source:
     options: dict[str, Any]
 
 
-def boxed(parameters: Images) -> Source:
+def boxed(parameters: Prepare) -> Source:
     """The boxed images of `phantom`, `nih880` or a COCO file.
 
     Raises
     ------
     InputError
-        Unknown data set, a table error, or images that are not there.
+        A table error, or images that are not there.
     """
     size = parameters.size
     if parameters.dataset == "phantom":
@@ -71,9 +70,6 @@ def boxed(parameters: Images) -> Source:
         boxes = nih.load_boxes()
         files = _nih_files(boxes["image"].unique())
         return Source("nih880", BOXED, boxes, *_files(files, size, NIH_SMALLEST))
-    if not parameters.dataset.lower().endswith(".json"):
-        allowed = ("phantom", "nih880", "path/to/annotations.json")
-        raise not_allowed("parameter dataset", parameters.dataset, allowed)
     annotations = Path(parameters.dataset).expanduser()
     folder = Path(parameters.image_folder).expanduser() if parameters.image_folder else None
     boxes, files, categories = coco.load_coco(annotations, folder)

@@ -75,7 +75,7 @@ def held_out(labels: np.ndarray, groups: np.ndarray, share: int, seed: int) -> n
     if have < share:
         raise InputError(
             f"the split needs {share} patients (images, boxes under other protocols) or more "
-            f"to set one {share}th aside, the table has {have}"
+            f"to set one {share}th of them aside, there are {have}"
         )
     folds = StratifiedGroupKFold(n_splits=share, shuffle=True, random_state=seed)
     with warnings.catch_warnings():

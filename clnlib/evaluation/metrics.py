@@ -16,9 +16,9 @@ MEAN = "Mean"
 
 
 def box_iou(predictions: pd.DataFrame) -> pd.Series:
-    """The IoU of every row's true and predicted box."""
+    """The IoU of every row's true and predicted box; a missing box (NaN) counts as a miss, 0."""
     values = iou(predictions[TRUE_BOX], predictions[PREDICTED_BOX])
-    return pd.Series(values, predictions.index, name="iou")
+    return pd.Series(values, predictions.index, name="iou").fillna(0.0)
 
 
 def iou_accuracy(
@@ -61,3 +61,11 @@ def auc(predictions: pd.DataFrame, findings: Sequence[str]) -> pd.Series:
         values[finding] = float(roc_auc_score(true, score)) if 0 < true.mean() < 1 else np.nan
     each = pd.Series(values)
     return pd.concat([each, pd.Series({MEAN: each.mean()})]).rename("AUC")
+
+
+def median_rows(predictions: pd.DataFrame, findings: Sequence[str]) -> pd.DataFrame:
+    """Each finding's median row by IoU: for pictures that are neither the best nor the worst."""
+    ordered = predictions.assign(iou=box_iou(predictions)).sort_values("iou", kind="stable")
+    groups = dict(list(ordered.groupby("finding")))
+    rows = [groups[f].iloc[[len(groups[f]) // 2]] for f in findings if f in groups]
+    return pd.concat(rows).drop(columns="iou")

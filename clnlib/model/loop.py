@@ -4,6 +4,7 @@ Everything the loop decides follows from the history, so a checkpoint is only th
 the history up to their epoch.
 """
 
+import csv
 import math
 import shutil
 from collections.abc import Callable
@@ -120,7 +121,7 @@ def _keep(model: Any, folder: Path, history: pd.DataFrame, monitor: str) -> None
         # The suffix must stay: Keras refuses other names.
         write_atomically(folder / "model.weights.h5", weights_only(model).save_weights)
     write_atomically(folder / "history.csv", lambda p: history.to_csv(p, index=False))
-    values = {f"v{k:05d}": keras.ops.convert_to_numpy(v) for k, v in enumerate(_state(model))}
+    values = {f"v{k:05d}": v.numpy() for k, v in enumerate(_state(model))}
     checkpoint = folder / "checkpoint" / f"{epoch:05d}.npz"
     write_atomically(checkpoint, lambda p: np.savez(p, allow_pickle=False, **values))
     for old in checkpoint.parent.glob("*.npz"):
@@ -139,15 +140,16 @@ def _resume(model: Any, folder: Path) -> list[Logs]:
     if not saved:
         return []
     epoch = int(saved[-1].stem)
-    history = pd.read_csv(folder / "history.csv", float_precision="round_trip").head(epoch)
+    # Python's own float() gives the written bits back whatever pandas' default is.
+    with open(folder / "history.csv", newline="", encoding="utf-8") as file:
+        rows = [{k: float(v) for k, v in row.items()} for row in csv.DictReader(file)][:epoch]
     if not model.optimizer.built:
         model.optimizer.build(model.trainable_variables)
     with np.load(saved[-1]) as values:
         for name, variable in zip(values.files, _state(model), strict=True):
             variable.assign(values[name])
     print(f"continuing after epoch {epoch}", flush=True)
-    rows: list[Logs] = history.to_dict("records")
-    return rows
+    return [{**row, "epoch": int(row["epoch"])} for row in rows]
 
 
 def discard(folder: Path) -> None:

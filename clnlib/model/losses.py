@@ -28,20 +28,17 @@ def _overlap(true: Any, box: Any) -> tuple[Any, Any]:
     return intersection, areas[0] + areas[1] - intersection
 
 
-@keras.saving.register_keras_serializable("clnlib")
 def iou(true: Any, box: Any) -> Any:
     """Intersection over union (Eq. 2); 0 for empty unions."""
     intersection, union = _overlap(true, box)
     return intersection / ops.maximum(union, _TINY)
 
 
-@keras.saving.register_keras_serializable("clnlib")
 def iou_loss(true: Any, box: Any) -> Any:
     """1 − IoU (Eq. 3), in [0, 1]. No gradient where the boxes do not overlap."""
     return 1 - iou(true, box)
 
 
-@keras.saving.register_keras_serializable("clnlib")
 def giou_loss(true: Any, box: Any) -> Any:
     """1 − generalised IoU, in [0, 2] (Rezatofighi et al., CVPR 2019, Eq. 1 to 3)."""
     intersection, union = _overlap(true, box)
@@ -50,7 +47,6 @@ def giou_loss(true: Any, box: Any) -> Any:
     return 1 - overlap + (hull - union) / ops.maximum(hull, _TINY)
 
 
-@keras.saving.register_keras_serializable("clnlib")
 def ciou_loss(true: Any, box: Any) -> Any:
     """1 − complete IoU (Zheng et al., AAAI 2020, Eq. 7 to 11)."""
     true = ops.cast(true, box.dtype)
@@ -72,13 +68,11 @@ def _hull(true: Any, box: Any) -> Any:
     return ops.max(corners, axis=1) - ops.min(corners, axis=1)
 
 
-@keras.saving.register_keras_serializable("clnlib")
 def no_overlap(true: Any, box: Any) -> Any:
     """1 where the boxes do not overlap (there the IoU loss has no gradient), else 0."""
     return ops.cast(_overlap(true, box)[0] <= 0, "float32")
 
 
-@keras.saving.register_keras_serializable("clnlib")
 def empty_box(true: Any, box: Any) -> Any:
     """1 where the predicted box is empty (x2 <= x1 or y2 <= y1), else 0."""
     return ops.cast(ops.any(box[:, 2:] <= box[:, :2], axis=1), "float32")
@@ -89,6 +83,10 @@ BOX_LOSSES: dict[str, Callable[[Any, Any], Any]] = {
     "giou": giou_loss,
     "ciou": ciou_loss,
 }
+
+
+for _function in (iou, *BOX_LOSSES.values(), no_overlap, empty_box):
+    keras.saving.register_keras_serializable("clnlib")(_function)
 
 
 def compile_cln(model: Any, lam: float, loss: str = "iou", learning_rate: float = 1e-3) -> None:

@@ -21,7 +21,7 @@ def _features(
 ) -> tuple[Any, Any]:
     """The input and the feature vector both heads read: (B, S, S, 1) → (B, C) or (B, h·w·C)."""
     base = backbones.build(backbone, image_size, bn_momentum)
-    grey, maps = base.input, base.output
+    grey, maps = base.inputs[0], base.output
     if pooling == "avg":  # Table 3's counts
         return grey, layers.GlobalAveragePooling2D(name="pool")(maps)
     if pooling == "flatten":  # section 2.2's words
@@ -88,6 +88,7 @@ def build_cln(
         `xyxy`, ReLU}. The paper lists the four as x1, x2, y1, y2; only the order differs.
     """
     import keras
+
     image, features = _features(backbone, image_size, pooling, bn_momentum)
     finding = layers.Dense(findings, "softmax", dtype="float32", name="finding")(features)
     # The box head stays float32 under mixed precision: relative coordinates need its digits.

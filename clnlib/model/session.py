@@ -37,7 +37,9 @@ def _accelerator() -> str | None:
         import tensorflow as tf
 
         found = tf.config.list_physical_devices("GPU")
-        details: dict[str, Any] = tf.config.experimental.get_device_details(found[0]) if found else {}
+        details: dict[str, Any] = (
+            tf.config.experimental.get_device_details(found[0]) if found else {}
+        )
         return details.get("device_name")
     if keras.backend.backend() == "jax":
         import jax
@@ -50,4 +52,6 @@ def _processor() -> str:
     """The processor's name and number of cores."""
     info = Path("/proc/cpuinfo")
     name = re.search(r"model name\s*:\s*(.+)", info.read_text()) if info.exists() else None
-    return f"{name[1] if name else platform.processor() or platform.machine()}, {os.cpu_count()} cores"
+    return (
+        f"{name[1] if name else platform.processor() or platform.machine()}, {os.cpu_count()} cores"
+    )

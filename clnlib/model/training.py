@@ -31,7 +31,7 @@ def train(parameters: Train) -> runs.Run:
     InputError
         From any parameter, table, image or weight file that cannot be used.
     """
-    p, start = parameters, time.monotonic()
+    p, start = parameters.filled(), time.monotonic()
     folder = paths.runs() / p.study / p.run_name()
     if _kept(folder, p.restart):
         return runs.read(folder)
@@ -87,7 +87,7 @@ def finetune(parameters: Finetune) -> runs.Run:
     has both with and without: the paper's "best classification performance on the validation
     set".
     """
-    p, start = parameters, time.monotonic()
+    p, start = parameters.filled(), time.monotonic()
     folder = paths.runs() / p.study / p.run_name()
     if _kept(folder, p.restart):
         return runs.read(folder)
@@ -98,7 +98,7 @@ def finetune(parameters: Finetune) -> runs.Run:
     _begin(folder, p, "finetune", facts)
 
     images = rows["image"].map(store.index).to_numpy()
-    truth = rows[[sources.LABEL + f for f in source.findings]].to_numpy(np.float32)
+    truth = rows[[runs.LABEL + f for f in source.findings]].to_numpy(np.float32)
     of_part = {part: np.flatnonzero(rows["part"] == part) for part in splits.PARTS}
 
     session.make_deterministic(p.seed, p.precision)
@@ -148,8 +148,7 @@ def _begin(folder: Path, p: Train | Finetune, stage: str, facts: Mapping[str, st
     if noted.exists() and noted.read_text(encoding="utf-8") != runs.as_json(identity):
         print("code, data, versions or device have changed: starting this run anew", flush=True)
         loop.discard(folder)
-    values = {**p.model_dump(), "image_size": p.size, "epochs": p.most_epochs, "stage": stage}
-    runs.write_json(folder / "parameters.json", values)
+    runs.write_json(folder / "parameters.json", {**p.model_dump(), "stage": stage})
     runs.write_json(noted, identity)
 
 
@@ -169,7 +168,7 @@ def _feed(
         {name: values[rows] for name, values in targets.items()},
         p.batch_size,
         shuffle=(p.seed, epoch) if epoch is not None else None,
-        augment=p.augment and training,
+        augment=bool(p.augment) and training,
         flip=p.flip,
     )
 
@@ -187,9 +186,7 @@ def _fit(
     def rate(epoch: int) -> float:
         return loop.learning_rate(epoch, p.learning_rate, p.halve_every, p.min_learning_rate)
 
-    return loop.fit(
-        model, folder, epoch_feed, validate, rate, p.most_epochs, monitor, p.patience
-    )
+    return loop.fit(model, folder, epoch_feed, validate, rate, p.most_epochs, monitor, p.patience)
 
 
 def _compile_classifier(model: Any, learning_rate: float) -> None:

@@ -1,11 +1,11 @@
-"""First weights of a backbone: none, ImageNet, a Keras file or a stage-1 run; all of it or refuse."""
+"""First weights of a backbone (none, ImageNet, a file, a stage-1 run): all of it or refuse."""
 
 import os
 import re
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
-import keras
 import numpy as np
 from numpy.typing import NDArray
 
@@ -72,22 +72,21 @@ def _set(model: Any, arrays: Arrays, where: str, backbone: str) -> None:
 def _imagenet(backbone: str) -> Arrays:
     """Keras' official ImageNet weights, from its cache or the internet."""
     try:
-        return _arrays(backbones.application(backbone, weights="imagenet"))
+        return list(backbones.application(backbone, weights="imagenet").get_weights())
     except Exception as error:  # Keras raises a bare Exception when a download fails
         address = re.search(r"https?://\S+?\.h5", str(error))
         if address is None:
             raise
         cache = Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser() / "models"
         raise InputError(
-            f'weights imagenet: no internet; fetch {address[0]} elsewhere and put it at '
+            f"weights imagenet: no internet; fetch {address[0]} elsewhere and put it at "
             f"{cache / address[0].rsplit('/', 1)[1]}"
         ) from None
 
 
 def _file(path: Path, backbone: str) -> Arrays:
     """A weight file of the backbone's `keras.applications` model without its top."""
-    title = backbones.get(backbone).title
-    whose = f"weights {path}: not the weights of {title} without its top"
+    whose = f"weights {path}: not the weights of {backbones.get(backbone).title} without its top"
     if path.suffix == ".keras":
         raise InputError(
             f"weights {path}: a whole saved model; write its backbone's weights with "
@@ -95,31 +94,37 @@ def _file(path: Path, backbone: str) -> Arrays:
         )
     donor = backbones.application(backbone)
     try:
-        held = _shapes(path)
+        found, old_format = _layout(path)
+        if not old_format:
+            # Keras skips what does not fit with a warning, so the layouts are compared first.
+            with TemporaryDirectory() as folder:
+                donor.save_weights(Path(folder) / "expected.weights.h5")
+                expected, _ = _layout(Path(folder) / "expected.weights.h5")
+            for name in sorted(found.keys() | expected.keys()):
+                if found.get(name) != expected.get(name):
+                    told = [layout.get(name, "no array") for layout in (found, expected)]
+                    raise InputError(f"{whose}: found {told[0]}, expected {told[1]} at {name}")
         donor.load_weights(path)
-    except (ValueError, OSError, KeyError, TypeError) as error:
-        shapes = re.findall(r"\(\d[\d, ]*\)", str(error))
-        told = f"found {shapes[1]}, expected {shapes[0]}" if len(shapes) > 1 else _first(error)
-        raise InputError(f"{whose}: {told}") from None
-    arrays = _arrays(donor)
-    if len(held) != len(arrays):
-        raise InputError(f"{whose}: {len(held)} arrays, expected {len(arrays)}")
-    return arrays
+    except (OSError, ValueError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{whose}: {str(error).strip().splitlines()[0]}") from None
+    return list(donor.get_weights())
 
 
-def _shapes(path: Path) -> list[tuple[int, ...]]:
-    """The shapes of all arrays in an HDF5 file but the optimiser's."""
+def _layout(path: Path) -> tuple[dict[str, tuple[int, ...]], bool]:
+    """Name and shape of every array in an HDF5 file but the optimiser's; is it Keras 2's format."""
     import h5py
 
-    shapes: list[tuple[int, ...]] = []
+    shapes: dict[str, tuple[int, ...]] = {}
 
     def visit(name: str, item: Any) -> None:
         if isinstance(item, h5py.Dataset) and not name.startswith("optimizer"):
-            shapes.append(tuple(item.shape))
+            shapes[name] = tuple(item.shape)
 
     with h5py.File(path, "r") as file:
         file.visititems(visit)
-    return shapes
+        return shapes, "layer_names" in file.attrs
 
 
 def _run(weights: str, backbone: str) -> Arrays:
@@ -134,16 +139,4 @@ def _run(weights: str, backbone: str) -> Arrays:
         raise InputError(f"{run.weights}: not there; a published record has no weights")
     donor = build_classifier(backbone, p["image_size"], len(run.findings), p["pooling"])
     donor.load_weights(run.weights)
-    return [
-        keras.ops.convert_to_numpy(v) for layer in backbone_layers(donor) for v in layer.weights
-    ]
-
-
-def _arrays(model: Any) -> Arrays:
-    """The values of an application, layer by layer."""
-    return [keras.ops.convert_to_numpy(v) for layer in model.layers for v in layer.weights]
-
-
-def _first(error: Exception) -> str:
-    """The first line of a library's message."""
-    return str(error).strip().splitlines()[0]
+    return [array for layer in backbone_layers(donor) for array in layer.get_weights()]

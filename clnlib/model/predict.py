@@ -1,0 +1,148 @@
+"""A finished run applied to radiograph files: pictures, a CSV, a COCO file."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from clnlib import runs
+from clnlib.data.images import read_grey, to_square
+from clnlib.errors import InputError, shortened
+from clnlib.model.network import build_cln
+from clnlib.parameters import Predict
+from clnlib.progress import Progress
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".dcm", ".dicom")
+BATCH = 16
+RESEARCH_ONLY = (
+    "Research software: not a medical device, not validated for any clinical use. It names one of "
+    "its findings for every image, also for a healthy or a foreign one."
+)
+
+
+def load_model(run: runs.Run) -> Any:
+    """The trained CLN of a finished stage-2 run, its best epoch's weights in it."""
+    p = run.parameters
+    if p.get("stage") != "train":
+        raise InputError(f"{run.folder}: a {p.get('stage')} run; predicting needs a train run")
+    if not run.weights.exists():
+        raise InputError(f"{run.weights}: not there; a published record has no weights")
+    model = build_cln(p["backbone"], p["image_size"], len(run.findings), p["pooling"])
+    model.load_weights(run.weights)
+    return model
+
+
+def predict(parameters: Predict) -> pd.DataFrame:
+    """Apply a run to an image or a folder, and write what it says.
+
+    Writes `predictions.csv` and `predictions.json` (COCO detection format, boxes in pixels of the
+    file, `score` the probability) into `parameters.out`.
+
+    Returns
+    -------
+    DataFrame
+        One row per file, in order of their names: `image`, `width`, `height` (pixels), `finding`
+        (the likeliest), `probability`, `x1`, `y1`, `x2`, `y2` (pixels, NaN for an empty box),
+        `p_<finding>`, and `problem` (why a file could not be read, else empty).
+
+    Raises
+    ------
+    InputError
+        The run is not a finished train run, there is no image, or none can be read.
+    """
+    run = runs.read(parameters.run)
+    files = image_files(parameters.images)
+    model = load_model(run)
+    size = run.parameters["image_size"]
+    rows: list[dict[str, Any]] = []
+    with Progress("images", len(files)) as progress:
+        for start in range(0, len(files), BATCH):
+            rows += _batch(model, files[start : start + BATCH], size, run.findings)
+            progress.step(len(rows) - start)
+    table = pd.DataFrame(rows)
+    unread = table[table["problem"] != ""]
+    if len(unread) == len(table):
+        raise InputError(f"no image could be read: {shortened(unread['problem'])}")
+    if len(unread):
+        print(f"{len(unread)} of {len(table)} files not read: {shortened(unread['problem'])}")
+    out = Path(parameters.out).expanduser()
+    runs.write_atomically(out / "predictions.csv", lambda p: table.to_csv(p, index=False))
+    runs.write_json(out / "predictions.json", as_coco(table, run.findings))
+    return table
+
+
+def image_files(images: str) -> list[Path]:
+    """The image itself, or every PNG, JPEG and DICOM file right in the folder, by name."""
+    if not images:
+        raise InputError("images: nothing given; name an image or a folder, -p images PATH")
+    path = Path(images).expanduser()
+    if path.is_file():
+        return [path]
+    if not path.is_dir():
+        raise InputError(f"images {images}: no such file or folder")
+    files = sorted(p for p in path.iterdir() if p.suffix.lower() in SUFFIXES)
+    if not files:
+        raise InputError(f"images {images}: no {', '.join(SUFFIXES)} file in this folder")
+    return files
+
+
+def _batch(
+    model: Any, files: list[Path], size: int, findings: tuple[str, ...]
+) -> list[dict[str, Any]]:
+    """Rows of a few files; an unreadable one gets its problem instead of a prediction."""
+    rows: list[dict[str, Any]] = []
+    squares: list[NDArray[np.uint8]] = []
+    for file in files:
+        row: dict[str, Any] = {"image": file.name, "problem": ""}
+        try:
+            grey = read_grey(file)
+            row["height"], row["width"] = grey.shape
+            squares.append(to_square(grey, size))
+        except InputError as error:
+            row["problem"] = str(error)
+        rows.append(row)
+    if not squares:
+        return rows
+    out = model.predict_on_batch(np.stack(squares)[..., None])
+    read = (row for row in rows if not row["problem"])
+    for row, probabilities, box in zip(read, out["finding"], out["box"], strict=True):
+        likeliest = int(probabilities.argmax())
+        row |= {"finding": findings[likeliest], "probability": float(probabilities[likeliest])}
+        row |= _pixels(box, row["width"], row["height"])
+        row |= {runs.PROBABILITY + f: float(probabilities[k]) for k, f in enumerate(findings)}
+    return rows
+
+
+def _pixels(box: NDArray[np.float32], width: int, height: int) -> dict[str, float]:
+    """A relative box in pixels of the file, clipped to it; NaN where nothing is left."""
+    x1, y1, x2, y2 = (float(v) for v in np.clip(box, 0, 1) * [width, height, width, height])
+    values = (x1, y1, x2, y2) if x2 > x1 and y2 > y1 else (np.nan,) * 4
+    return dict(zip(runs.TRUE_BOX, values, strict=True))
+
+
+def as_coco(table: pd.DataFrame, findings: tuple[str, ...]) -> dict[str, Any]:
+    """The predictions as a COCO detection file; files without a box have no annotation."""
+    read = table[table["problem"] == ""].reset_index(drop=True)
+    boxed = read.dropna(subset=runs.TRUE_BOX)
+    return {
+        "info": {"description": RESEARCH_ONLY},
+        "images": [
+            {"id": k, "file_name": r.image, "width": int(r.width), "height": int(r.height)}
+            for k, r in enumerate(read.itertuples(index=False))
+        ],
+        "annotations": [
+            {
+                "id": k,
+                "image_id": int(boxed.index[k]),
+                "category_id": findings.index(r.finding),
+                "bbox": [r.x1, r.y1, r.x2 - r.x1, r.y2 - r.y1],
+                "area": (r.x2 - r.x1) * (r.y2 - r.y1),
+                "iscrowd": 0,
+                "score": r.probability,
+            }
+            for k, r in enumerate(boxed.itertuples(index=False))
+        ],
+        "categories": [{"id": k, "name": name} for k, name in enumerate(findings)],
+    }

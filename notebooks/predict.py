@@ -1,0 +1,49 @@
+# %% [markdown]
+# # Predict: a trained run on your own radiographs
+#
+# **Research software: not a medical device, not validated for any clinical use.** The network
+# names one of its findings for every image, also for a healthy or a foreign one, and its box is
+# one guess.
+#
+#     papermill notebooks/predict.ipynb out.ipynb -p run runs/trial/<run> -p images <file or folder>
+#
+# PNG, JPEG and DICOM files are read. For many files the results are `predictions.csv` and
+# `predictions.json` (COCO detection format) in the folder `out`.
+
+# %% tags=["parameters"]
+run: str = ""  # a finished train run: its folder, or <study>/<run> under runs/
+images: str = ""  # an image file (PNG, JPEG, DICOM) or a folder of them
+out: str = "predictions"  # folder for predictions.csv, predictions.json, pictures
+show: int = 6  # number of pictures to draw, 0 or more
+
+# %%
+from clnlib.parameters import Predict
+
+parameters = Predict.from_notebook(globals())
+
+# %%
+from clnlib.model.predict import RESEARCH_ONLY, predict
+
+print(RESEARCH_ONLY)
+table = predict(parameters)
+table.drop(columns=[c for c in table if c.startswith("p_")]).head(20)
+
+# %% [markdown]
+# ## Pictures
+#
+# The box and how the probability is shared among the findings.
+
+# %%
+from pathlib import Path
+
+from IPython.display import display
+
+from clnlib import figures
+from clnlib.data.images import read_grey
+from clnlib.model.predict import image_files
+
+files = {file.name: file for file in image_files(parameters.images)}
+for _, row in table[table["problem"] == ""].head(parameters.show).iterrows():
+    figure = figures.prediction(read_grey(files[row["image"]]), row)
+    display(figure)
+    figures.save(figure, Path(parameters.out) / f"{row['image']}.box.png")

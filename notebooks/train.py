@@ -1,0 +1,106 @@
+# %% [markdown]
+# # Stage 2: CLN
+#
+# Sections 2.2.2 to 2.3 of the paper: the backbone feeds a finding head (softmax) and a box head
+# (512, 256, 128, 4, all ReLU); the loss is λ · cross-entropy + (1 − λ) · (1 − IoU). Adam, batches
+# of 16, rate 0.001 halved every 4 epochs, stopping after 20 epochs without a better validation
+# loss.
+#
+# The default draws phantoms and learns from scratch in minutes. `-p dataset nih880` takes the real
+# images with the paper's 224 pixels and schedule. A killed run goes on after its last epoch when
+# started again with the same parameters.
+
+# %% tags=["parameters"]
+dataset: str = "phantom"  # phantom | nih880 | path to a COCO detection file (.json)
+image_size: "int or None" = None  # pixels per side, 32 to 1024; None: 224, and 80 for the phantom
+phantom_images: int = 880  # number of phantom images, 40 to 880
+phantom_contrast: float = 1.0  # how strongly phantom findings show; 0 (not at all) to 4
+exclude_unreadable: bool = False  # True: leave unreadable images out and name them in the manifest; False: stop
+image_folder: "str or None" = None  # folder of a COCO file's images; None: beside it
+protocol: str = "patient"  # what may not lie in two parts of the split: patient | image | box
+split_seed: int = 0  # seed of the split, 0 or more
+study: str = "trial"  # name of the study: the run is kept in runs/<study>/
+backbone: str = "mobilenetv3small"  # resnet50v2 | mobilenetv3small | efficientnetb4 | inceptionv3 | xception | chexnet
+weights: "str or None" = None  # None | imagenet | Keras weight file of the backbone | folder of a finetune run
+pooling: str = "avg"  # avg (what Table 3 counts) | flatten (what section 2.2 says)
+seed: int = 0  # seed of weights, order and augmentation, 0 or more
+epochs: "int or None" = None  # most epochs, 1 to 1000; None: 100, and 6 for the phantom (30 with mobilenetv3small)
+batch_size: int = 16  # images per step, 1 to 1024
+learning_rate: float = 0.001  # Adam's first learning rate, above 0 to 1
+halve_every: int = 4  # epochs after which the rate is halved, 1 or more
+min_learning_rate: float = 1e-06  # floor of the learning rate, 0 to 1
+patience: int = 20  # epochs without a better monitor before stopping, 1 or more
+augment: "bool or None" = None  # random shift, scale, rotation, brightness and contrast; None: False, and True for the phantom
+flip: bool = False  # augmentation also mirrors left and right (a heart has a side)
+bn_momentum: "float or None" = None  # BatchNorm momentum, 0 to below 1; None: the backbone's own, and 0.9 for the phantom
+freeze: str = "nothing"  # layers that do not train: nothing | batchnorm | backbone
+precision: str = "float32"  # float32 | mixed_float16 | mixed_bfloat16 (heads stay float32)
+restart: bool = False  # True: discard a record of these parameters and start anew
+lam: float = 0.4  # λ of Eq. 4, the weight of the cross-entropy; 0 to 1
+loss: str = "iou"  # box loss: iou (Eq. 3) | giou | ciou
+monitor: str = "val_loss"  # val_loss | val_finding_loss | val_box_loss | val_box_iou
+
+# %%
+from clnlib.parameters import Train
+
+parameters = Train.from_notebook(globals())
+
+# %% [markdown]
+# ## Training
+
+# %%
+from clnlib.model.training import train
+
+run = train(parameters)
+print(run.folder.name)
+print(run.provenance["device"], f"{run.provenance['seconds']:.0f} s,", run.provenance["rows"])
+for warning in run.provenance["warnings"]:
+    print("warning:", warning)
+
+# %% [markdown]
+# ## Learning curves
+#
+# Thin: training; thick: validation. `no_overlap` is the share of boxes that miss the true one
+# altogether: there the IoU loss has no gradient. `empty` boxes have none either; a box head that
+# gives only those is dead.
+
+# %%
+import matplotlib.pyplot as plt
+
+from clnlib import figures
+
+figure, panels = plt.subplots(1, 3, figsize=(11, 2.8), layout="constrained")
+names = (["loss", "finding_loss", "box_loss"], ["finding_accuracy", "box_iou"],
+         ["box_no_overlap", "box_empty"])  # fmt: skip
+for axes, columns in zip(panels, names, strict=True):
+    figures.learning_curves(run.history, columns, run.provenance["best_epoch"], axes)
+
+# %% [markdown]
+# ## The test, beside a box that never sees the image
+#
+# Means over findings with 95 % intervals over patients. The blind box is the class medoid of the
+# training boxes, and it is told the true finding, which the network is not.
+
+# %%
+from clnlib import tables
+
+numbers = tables.summary(run)
+numbers.style.format("{:.3f}", na_rep="–")
+
+# %%
+figure, axes = plt.subplots(figsize=(4.5, 3), layout="constrained")
+_ = figures.accuracy_curves(numbers, axes)
+
+# %% [markdown]
+# ## True and predicted boxes
+#
+# Each finding's median test box by IoU, neither the best nor the worst.
+
+# %%
+from clnlib.data import sources
+from clnlib.evaluation import metrics
+
+_, _, store = sources.prepared(parameters)
+test = run.predictions[run.predictions["part"] == "test"]
+shown = metrics.median_rows(test, run.findings)
+_ = figures.gallery(shown, store.images[shown["image"].map(store.index)])

@@ -1,0 +1,37 @@
+"""What several test files share: one small finished run, and a place for stores and runs."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+SMALL = {
+    "phantom_images": 60,
+    "image_size": 32,
+    "epochs": 3,
+    "phantom_contrast": 2.0,
+    "study": "tests",
+}
+
+
+@pytest.fixture(scope="session")
+def small_run(tmp_path_factory):
+    """A finished stage-2 run of three epochs on 60 small phantoms; CLN_HOME is its folder."""
+    from clnlib.model.training import train
+    from clnlib.parameters import Train
+
+    home = tmp_path_factory.mktemp("home")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CLN_HOME", str(home))
+        yield train(Train.check(SMALL))
+
+
+@pytest.fixture
+def nih_folder():
+    """The reader's NIH folder; the test is skipped where there is none."""
+    folder = os.environ.get("CLN_NIH_DIR")
+    if not folder or not Path(folder).is_dir():
+        pytest.skip("needs the NIH images: set CLN_NIH_DIR")
+    return Path(folder)

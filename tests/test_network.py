@@ -1,0 +1,154 @@
+"""The two networks: Table 3's counts, layer names, scaling inside, freezing."""
+
+import keras
+import numpy as np
+import pytest
+
+from clnlib.errors import InputError
+from clnlib.model import backbones, network
+from clnlib.parameters import BACKBONES
+
+# Table 3: total and trainable parameters. EfficientNetB4's total is 7 higher here: the mean,
+# variance and count of its Normalization layer.
+TABLE3 = {
+    "resnet50v2": (24_795_020, 24_749_580),
+    "mobilenetv3small": (1_403_900, 1_391_788),
+    "efficientnetb4": (18_770_916 + 7, 18_645_716),
+    "inceptionv3": (23_033_004, 22_998_572),
+    "xception": (22_091_700, 22_037_172),
+    "chexnet": (7_735_244, 7_651_596),
+}
+
+
+def _size(weights: list[keras.Variable]) -> int:
+    return sum(int(np.prod(w.shape)) for w in weights)
+
+
+@pytest.mark.parametrize("name", BACKBONES)
+def test_table_3(name):
+    """Every backbone gives Table 3's counts, is flat, and names every layer once."""
+    model = network.build_cln(name, 224)
+    assert (model.count_params(), _size(model.trainable_weights)) == TABLE3[name]
+    names = [layer.name for layer in model.layers]
+    assert len(set(names)) == len(names)
+    assert not any(isinstance(layer, keras.Model) for layer in model.layers)
+    inside = network.backbone_layers(model)
+    assert inside[-1].name == backbones.get(name).last
+    assert {k: v.shape for k, v in model.output.items()} == {"finding": (None, 8), "box": (None, 4)}
+
+
+def test_table_3_needs_global_average_pooling():
+    """A flatten layer, as section 2.2 words it, would give 15.8 million and more."""
+    flat = network.build_cln("mobilenetv3small", 224, pooling="flatten")
+    assert flat.count_params() == 15_782_012
+
+
+def test_layer_names_do_not_depend_on_the_session():
+    """A name means the same layer however many networks were built before."""
+    first, second = (network.build_cln("inceptionv3", 75) for _ in range(2))
+    assert [v.path for v in first.weights] == [v.path for v in second.weights]
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("xception", [(-1.0,) * 3, (1.0,) * 3]),
+        ("chexnet", [(-0.485 / 0.229, -0.456 / 0.224, -0.406 / 0.225),
+                     (0.515 / 0.229, 0.544 / 0.224, 0.594 / 0.225)]),
+    ],
+)  # fmt: skip
+def test_scaling_is_the_backbone_s_own(name, expected):
+    """Black and white come out of the first layers as `keras.applications` preprocesses them."""
+    model = network.build_cln(name, 75)
+    scaled = keras.Model(model.input, model.get_layer("input_scaling").output)
+    images = np.stack([np.zeros((75, 75, 1)), np.full((75, 75, 1), 255)])
+    out = keras.ops.convert_to_numpy(scaled(images.astype("uint8")))
+    np.testing.assert_allclose(out[:, 0, 0], expected, rtol=1e-5, atol=1e-6)
+
+
+def test_efficientnet_scaling_equals_keras_with_imagenet_weights():
+    """Our affine map before the graph replaces the layer Keras adds for ImageNet weights."""
+    mean, std = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
+    model = network.build_cln("efficientnetb4", 64)
+    normalise = next(x for x in model.layers if isinstance(x, keras.layers.Normalization))
+    normalise.set_weights([mean, std, np.int64(1)])  # the statistics of the official file
+    normalise.finalize_state()
+    inside = keras.Model(model.input, normalise.output)
+    grey = np.linspace(0, 255, 64 * 64).reshape(1, 64, 64, 1)
+    official = (grey / 255 - mean) / np.sqrt(std) / np.sqrt(std)
+    np.testing.assert_allclose(inside(grey), official, rtol=1e-4, atol=1e-4)
+
+
+def test_uint8_and_float_images_give_the_same():
+    """A network takes pixels as they are, uint8 or float."""
+    model = network.build_cln("mobilenetv3small", 32)
+    images = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 1), dtype=np.uint8)
+    for name, values in model.predict(images, verbose=0).items():
+        np.testing.assert_array_equal(
+            values, model.predict(images.astype("float32"), verbose=0)[name]
+        )
+
+
+def test_the_box_starts_at_the_mean_box():
+    """With the mean training box as bias every first box overlaps it."""
+    mean = [0.3, 0.4, 0.6, 0.7]
+    model = network.build_cln("mobilenetv3small", 32, mean_box=mean)
+    kernel, bias = model.get_layer("box").get_weights()
+    np.testing.assert_allclose(bias, mean)
+    assert kernel.any()
+
+
+def test_another_number_of_findings():
+    """Nothing assumes eight findings, or fourteen."""
+    cln = network.build_cln("mobilenetv3small", 32, findings=3)
+    assert cln.output["finding"].shape == (None, 3)
+    classifier = network.build_classifier("mobilenetv3small", 32, findings=5)
+    assert classifier.output["labels"].shape == (None, 5)
+
+
+def test_bn_momentum_reaches_every_batchnorm():
+    """The parameter replaces the backbone's own momentum; None keeps it (0.999 here)."""
+    for given, expected in ((None, 0.999), (0.9, 0.9)):
+        model = network.build_cln("mobilenetv3small", 32, bn_momentum=given)
+        norms = [x for x in model.layers if isinstance(x, keras.layers.BatchNormalization)]
+        assert norms and {x.momentum for x in norms} == {expected}
+
+
+@pytest.mark.parametrize("what", ["nothing", "batchnorm", "backbone"])
+def test_freezing_is_real(what):
+    """After a step of training, frozen layers are the same to the bit, the others are not."""
+    model = network.build_cln("mobilenetv3small", 32, mean_box=[0.2, 0.2, 0.8, 0.8])
+    network.freeze(model, what)
+    inside = network.backbone_layers(model)
+    norms = [x for x in inside if isinstance(x, keras.layers.BatchNormalization)]
+    convolutions = [x for x in inside if isinstance(x, keras.layers.Conv2D)]
+    before = [[x.get_weights() for x in group] for group in (norms, convolutions)]
+    model.compile("sgd", loss={"finding": "categorical_crossentropy", "box": "mse"})
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (8, 32, 32, 1), dtype=np.uint8)
+    model.fit(images, {"finding": np.eye(8), "box": rng.random((8, 4))}, verbose=0)
+    changed = [
+        any(not np.array_equal(a, b) for x, old in zip(group, olds, strict=True)
+            for a, b in zip(x.get_weights(), old, strict=True))
+        for group, olds in zip((norms, convolutions), before, strict=True)
+    ]  # fmt: skip
+    assert (
+        changed
+        == {
+            "nothing": [True, True],
+            "batchnorm": [False, True],
+            "backbone": [False, False],
+        }[what]
+    )
+
+
+def test_refusals():
+    """Sizes a backbone cannot take and unknown names are refused, with what is allowed."""
+    with pytest.raises(InputError, match="image_size=64: Xception takes 71 or more"):
+        network.build_cln("xception", 64)
+    with pytest.raises(InputError, match="did you mean 'chexnet'"):
+        network.build_cln("chexnett", 64)
+    with pytest.raises(InputError, match="pooling: 'max' is not one of avg, flatten"):
+        network.build_cln("xception", 96, pooling="max")
+    with pytest.raises(InputError, match="freeze"):
+        network.freeze(network.build_cln("mobilenetv3small", 32), "heads")

@@ -1,0 +1,387 @@
+"""One schema for every parameter: what is not in it is refused, and in one line."""
+
+import math
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from clnlib.errors import InputError
+from clnlib.parameters import (
+    BACKBONES,
+    Finetune,
+    Predict,
+    Prepare,
+    Study,
+    Train,
+    cell,
+    load_study,
+)
+
+CONFIGS = sorted((Path(__file__).parents[1] / "configs").glob("*.yaml"))
+
+OTHER: dict[str, Any] = {
+    "dataset": "boxes.json",
+    "image_folder": "images",
+    "image_size": 96,
+    "phantom_images": 40,
+    "phantom_contrast": 2.0,
+    "exclude_unreadable": True,
+    "protocol": "image",
+    "split_seed": 1,
+    "backbone": "chexnet",
+    "weights": "imagenet",
+    "pooling": "flatten",
+    "seed": 1,
+    "epochs": 2,
+    "batch_size": 8,
+    "learning_rate": 3e-4,
+    "halve_every": 5,
+    "min_learning_rate": 0.0,
+    "patience": 3,
+    "augment": False,
+    "flip": True,
+    "bn_momentum": 0.5,
+    "freeze": "batchnorm",
+    "precision": "mixed_bfloat16",
+    "lam": 0.5,
+    "loss": "giou",
+    "monitor": "val_box_iou",
+}
+"""For every field that a run depends on, a value that is not its default."""
+NOT_IN_NAME = {"study": "another", "restart": True}
+
+
+# defaults
+
+
+@pytest.mark.parametrize("schema", [Train, Finetune])
+def test_defaults_are_the_papers(schema):
+    """Adam at 1e-3, batches of 16, halved every 4 epochs to 1e-6, patience 20 (section 2.3)."""
+    p = schema()
+    assert (p.learning_rate, p.batch_size, p.halve_every) == (1e-3, 16, 4)
+    assert (p.min_learning_rate, p.patience) == (1e-6, 20)
+    assert (p.pooling, p.weights, p.freeze, p.flip) == ("avg", None, "nothing", False)
+
+
+def test_defaults_of_train():
+    """λ = 0.4, Eq. 3's loss, no patient in two parts, the whole phantom."""
+    p = Train()
+    assert (p.lam, p.loss, p.monitor) == (0.4, "iou", "val_loss")
+    assert (p.protocol, p.split_seed, p.dataset) == ("patient", 0, "phantom")
+    assert p.phantom_images == 880
+
+
+def test_backbones_are_the_papers_six():
+    """Six backbones, in the order of Table 3."""
+    assert BACKBONES == (
+        "resnet50v2",
+        "mobilenetv3small",
+        "efficientnetb4",
+        "inceptionv3",
+        "xception",
+        "chexnet",
+    )
+
+
+def test_filled_by_data_set():
+    """None stands for the paper's setting on real images, for a quick one on phantoms."""
+    names = ("image_size", "epochs", "augment", "bn_momentum")
+
+    def filled(**values: Any) -> list[Any]:
+        return [getattr(Train(**values).filled(), name) for name in names]
+
+    assert filled(dataset="nih880") == [224, 100, False, None]
+    assert filled(dataset="boxes.json") == [224, 100, False, None]
+    assert filled(dataset="phantom") == [80, 30, True, 0.9]
+    assert filled(dataset="phantom", backbone="chexnet") == [80, 6, True, 0.9]
+    assert Finetune(dataset="nih14").filled().epochs == 100
+
+
+def test_filled_keeps_what_is_given():
+    """A given value, even a false one, is not replaced."""
+    p = Train(image_size=64, epochs=1, augment=False, bn_momentum=0.0)
+    assert p.filled() == p
+    assert (p.size, p.most_epochs) == (64, 1)
+
+
+def test_parameters_are_frozen():
+    """Nothing changes a parameter after the check."""
+    with pytest.raises(ValueError, match="frozen"):
+        Train().lam = 0.1
+
+
+# errors
+
+
+@pytest.mark.parametrize(
+    ("schema", "values", "message"),
+    [
+        (Train, {"lamda": 0.4}, "^unknown parameter 'lamda' of train; did you mean 'lam'\\?$"),
+        (Finetune, {"learn_rate": 1}, "'learn_rate' of finetune; did you mean 'learning_rate'"),
+        (Prepare, {"qqq": 1}, "^unknown parameter 'qqq' of prepare$"),
+        (Finetune, {"lam": 0.4}, "unknown parameter 'lam' of finetune"),
+        (Train, {"lam": 1.5}, r"lam=1\.5: input should be less than or equal to 1 \(λ of Eq\. 4"),
+        (Train, {"lam": math.nan}, "lam=nan"),
+        (Train, {"learning_rate": 0}, "learning_rate=0: .*greater than 0"),
+        (Train, {"learning_rate": math.inf}, "learning_rate=inf"),
+        (Train, {"seed": 1.5}, r"seed=1\.5: .*integer"),
+        (Train, {"image_size": 31}, "image_size=31: .* 32"),
+        (Train, {"backbone": "resnet50"}, "backbone='resnet50': .*; did you mean 'resnet50v2'"),
+        (Train, {"backbone": "CheXNeXt"}, "did you mean 'chexnet'"),
+        (Train, {"pooling": "flat"}, "pooling='flat': .*; did you mean 'flatten'"),
+        (
+            Train,
+            {"dataset": "phantm"},
+            "dataset: 'phantm' is not one of .*; did you mean 'phantom'",
+        ),
+        (
+            Train,
+            {"dataset": "nih14"},
+            "dataset: 'nih14' is not one of phantom, nih880, <path>.json",
+        ),
+        (Finetune, {"dataset": "nih880"}, "'nih880' is not one of .*; did you mean 'nih14'"),
+        (Finetune, {"dataset": "boxes.json"}, "'boxes.json' is not one of phantom, nih14"),
+        (Train, {"study": "a/b"}, "study='a/b'"),
+        (Train, {"study": ".."}, r"study='\.\.'"),
+        (Study, {}, "^parameter name: missing"),
+    ],
+)
+def test_refused(schema, values, message):
+    """What cannot be used is told in one line: the name, the value, the way out."""
+    with pytest.raises(InputError, match=message) as caught:
+        schema.check(values)
+    assert "\n" not in str(caught.value)
+
+
+def test_all_errors_at_once():
+    """Two mistakes are told together."""
+    with pytest.raises(InputError, match=r"lam=2: .*; unknown parameter 'sed' .*'seed'"):
+        Train.check({"lam": 2, "sed": 1})
+
+
+def test_any_spelling_of_a_json_file():
+    """A COCO file may have a folder, blanks and capital letters in its name."""
+    assert Train.check({"dataset": "my data/Boxes.JSON"}).dataset == "my data/Boxes.JSON"
+
+
+# notebooks
+
+
+def test_from_notebook_ignores_what_is_no_parameter():
+    """Modules, functions, classes and IPython's own names are no parameters."""
+    namespace = {
+        "lam": 0.2,
+        "math": math,
+        "print": print,
+        "Path": Path,
+        "_private": 3,
+        "__name__": "__main__",
+        "In": ["", "lam = 0.2"],
+        "Out": {},
+        "exit": "exit",
+        "quit": "quit",
+    }
+    assert Train.from_notebook(namespace) == Train(lam=0.2)
+
+
+@pytest.mark.parametrize("value", [0.2, 1, "a", None, True, [], {}, ()])
+def test_from_notebook_refuses_an_injected_name(value):
+    """papermill only warns of an unknown `-p lamda 0.2`; the schema stops it."""
+    with pytest.raises(InputError, match="'lamda' of train; did you mean 'lam'"):
+        Train.from_notebook({"lam": 0.4, "lamda": value})
+
+
+@pytest.mark.parametrize("schema", [Prepare, Finetune, Train, Predict])
+def test_cell_is_the_defaults(schema):
+    """The `parameters` cell, executed, is the schema: the same names, order and values."""
+    source = cell(schema)
+    namespace: dict[str, Any] = {}
+    exec(source, {}, namespace)
+    del namespace["__annotations__"]
+    assert list(namespace.items()) == [(k, f.default) for k, f in schema.model_fields.items()]
+    assert schema.from_notebook(namespace) == schema()
+    lines = source.splitlines()
+    assert len(lines) == len(schema.model_fields)
+    assert all(re.fullmatch(r'\w+: (\w+|"\w+ or None") = .+  # \S.+', line) for line in lines)
+
+
+# names of runs
+
+
+def test_other_values_cover_all_fields():
+    """The list above knows every field, so that a new one is tested too."""
+    fields = [*Train.model_fields, *Finetune.model_fields]
+    assert {*OTHER, *NOT_IN_NAME} == set(fields)
+
+
+@pytest.mark.parametrize(
+    ("schema", "name"),
+    [(s, n) for s in (Train, Finetune) for n in s.model_fields if n in OTHER],
+)
+def test_run_name_changes_with_every_parameter(schema, name):
+    """Two runs that may differ in their results never share a folder."""
+    value = "nih14" if (schema, name) == (Finetune, "dataset") else OTHER[name]
+    assert schema.check({name: value}).run_name() != schema().run_name()
+
+
+@pytest.mark.parametrize("schema", [Train, Finetune])
+@pytest.mark.parametrize("name", NOT_IN_NAME)
+def test_run_name_without_study_and_restart(schema, name):
+    """Where a run lies and how it was started are not what it is."""
+    assert schema.check({name: NOT_IN_NAME[name]}).run_name() == schema().run_name()
+
+
+def test_run_name_tells_and_fills():
+    """The name says backbone, λ and seed; None and the value it stands for are one run."""
+    name = Train(backbone="xception", lam=0.25, seed=3).run_name()
+    assert re.fullmatch(r"xception-lam0\.25-seed3-[0-9a-f]{8}", name)
+    assert re.fullmatch(r"mobilenetv3small-finetune-seed0-[0-9a-f]{8}", Finetune().run_name())
+    assert Train(image_size=80, epochs=30).run_name() == Train().run_name()
+    assert Train.check({"learning_rate": "1e-3", "lam": 0.40}).run_name() == Train().run_name()
+
+
+def test_run_name_in_another_process():
+    """The name does not depend on the process or its hash seed."""
+    for schema in (Train, Finetune):
+        program = f"from clnlib.parameters import {schema.__name__} as P; print(P().run_name())"
+        printed = subprocess.run(
+            [sys.executable, "-c", program],
+            env={**os.environ, "PYTHONHASHSEED": "7"},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        assert printed.strip() == schema().run_name()
+
+
+# studies
+
+
+def test_study_is_the_product_of_each_grid():
+    """Grids one after the other; within a grid the last key runs fastest."""
+    study = Study(
+        name="s",
+        train={"epochs": 1, "lam": 0.9},
+        grids=[{"lam": [0.1, 0.2], "seed": [0, 1]}, {"backbone": ["chexnet"]}],
+    )
+    runs = study.trainings()
+    assert [(r.backbone, r.lam, r.seed) for r in runs] == [
+        ("mobilenetv3small", 0.1, 0),
+        ("mobilenetv3small", 0.1, 1),
+        ("mobilenetv3small", 0.2, 0),
+        ("mobilenetv3small", 0.2, 1),
+        ("chexnet", 0.9, 0),
+    ]
+    assert all((r.study, r.epochs) == ("s", 1) for r in runs)
+    assert study.finetunes() == []
+
+
+def test_study_without_grids_is_one_run():
+    """What all runs share is a study by itself."""
+    assert Study(name="s", train={"seed": 4}).trainings() == [Train(study="s", seed=4)]
+
+
+def test_stage1_is_the_backbones_own_run():
+    """`weights: stage1` becomes the folder of the stage-1 run of the same backbone, once each."""
+    study = Study(
+        name="s",
+        finetune={"epochs": 2},
+        grids=[
+            {"weights": ["stage1", None], "backbone": ["chexnet", "xception"], "seed": [0, 1]},
+            {"weights": ["imagenet"], "backbone": ["inceptionv3"]},
+        ],
+    )
+    stage1 = study.finetunes()
+    assert stage1 == [
+        Finetune(study="s", epochs=2, backbone=backbone) for backbone in ("chexnet", "xception")
+    ]
+    folders = {p.backbone: f"s/{p.run_name()}" for p in stage1}
+    for run in study.trainings()[:4]:
+        assert run.weights == folders[run.backbone]
+    assert [run.weights for run in study.trainings()[4:]] == [None] * 4 + ["imagenet"]
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"grids": [{"lamda": [1]}]}, "unknown parameter 'lamda' of train; did you mean 'lam'"),
+        ({"grids": [{"lam": [0.1, 2]}]}, "lam=2: "),
+        ({"grids": [{"seed": 0}]}, "grids.0.seed=0: .*list"),
+        ({"grid": []}, "unknown parameter 'grid' of study; did you mean 'grids'"),
+        ({"train": {"study": "t"}}, "train: study is set by the study's own name"),
+        ({"finetune": {"study": "t"}}, "finetune: study is set by the study's own name"),
+        ({"grids": [{"weights": ["stage1"]}]}, "stage1 needs the study's key finetune"),
+        (
+            {"grids": [{"weights": ["stage1"]}], "finetune": {"epoch": 1}},
+            "unknown parameter 'epoch' of finetune; did you mean 'epochs'",
+        ),
+    ],
+)
+def test_study_is_checked_when_read(values, message):
+    """A study with any mistake in any run is refused before the first run starts."""
+    with pytest.raises(InputError, match=message):
+        Study.check({"name": "s", **values})
+
+
+@pytest.mark.parametrize(
+    "grids",
+    [
+        [{"seed": [0, 0]}],
+        [{"seed": [0]}, {"lam": [0.4]}],
+        [{"image_size": [None, 80]}],  # None stands for 80
+    ],
+)
+def test_the_same_run_twice_is_refused(grids):
+    """Two runs of one folder would overwrite each other; the error names it."""
+    with pytest.raises(InputError, match=f"same run more than once: {Train().run_name()}$"):
+        Study.check({"name": "s", "grids": grids})
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("name: s\ntrain: {lamda: 1}", "unknown parameter 'lamda'"),
+        ("- a list", "not a mapping"),
+        ("", "not a mapping"),
+        ("name: [", "while parsing"),
+    ],
+)
+def test_load_study_names_the_file(tmp_path, text, message):
+    """Whatever is wrong with a study's file, one line says which file and what."""
+    path = tmp_path / "mine.yaml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(InputError, match=message) as caught:
+        load_study(path)
+    assert str(caught.value).startswith(f"study {path}: ")
+    assert "\n" not in str(caught.value)
+
+
+def test_load_study_without_a_file(tmp_path):
+    """A missing file is named."""
+    with pytest.raises(InputError, match=r"study .*absent.yaml: .*No such file"):
+        load_study(tmp_path / "absent.yaml")
+
+
+def test_load_study_reads_numbers_as_people_write_them(tmp_path):
+    """YAML 1.1 takes `1e-3` for a text; the schema takes it for the number."""
+    path = tmp_path / "s.yaml"
+    path.write_text("name: s\ntrain: {learning_rate: 3e-4}", encoding="utf-8")
+    assert load_study(path).trainings()[0].learning_rate == 3e-4
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_committed_studies_load(path):
+    """Every study in `configs/` is valid, has runs and the name of its file."""
+    study = load_study(path)
+    assert study.name == path.stem
+    assert study.trainings()
+
+
+def test_there_are_committed_studies():
+    """The glob above finds something."""
+    assert CONFIGS

@@ -1,0 +1,242 @@
+"""A run record is whole or it is not read; folders and hashes are where and what they say."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from clnlib import paths, runs
+from clnlib.errors import InputError
+from clnlib.progress import Progress
+
+PREDICTIONS = pd.DataFrame({"image": ["a.png", "b.png"], "x1": [0.25, 0.5]})
+HISTORY = pd.DataFrame({"epoch": [1, 2], "loss": [0.5, 0.25]})
+PROVENANCE = {"findings": ["Mass", "Nodule"], "seconds": 1.5}
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch) -> Path:
+    """An empty home, with the current folder elsewhere."""
+    monkeypatch.setenv("CLN_HOME", str(tmp_path / "home"))
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    return tmp_path / "home"
+
+
+def begun(folder: Path) -> Path:
+    """What a training has written before it finishes."""
+    runs.write_json(folder / "parameters.json", {"lam": 0.4, "stage": "train"})
+    runs.write_atomically(folder / "history.csv", lambda p: HISTORY.to_csv(p, index=False))
+    runs.write_json(folder / "checkpoint" / "state.json", {"epoch": 2})
+    return folder
+
+
+# the record
+
+
+def test_a_finished_record_is_read_back(home):
+    """Everything given to `finish` comes back, by folder or by `<study>/<run>`."""
+    folder = begun(home / "runs" / "s" / "r")
+    run = runs.finish(folder, PREDICTIONS, PROVENANCE)
+    assert run.folder == folder.resolve()
+    assert run.parameters == {"lam": 0.4, "stage": "train"}
+    assert run.findings == ("Mass", "Nodule")
+    assert run.weights == folder.resolve() / "model.weights.h5"
+    pd.testing.assert_frame_equal(run.history, HISTORY)
+    pd.testing.assert_frame_equal(run.predictions, PREDICTIONS)
+    assert runs.read("s/r").provenance == runs.read(folder).provenance == PROVENANCE
+    assert sorted(p.name for p in folder.iterdir()) == [
+        "done",
+        "history.csv",
+        "parameters.json",
+        "predictions.parquet",
+        "provenance.json",
+    ]
+
+
+def test_a_record_without_done_is_refused(home):
+    """An unfinished run is never read as a result, and the message says what to do."""
+    folder = begun(home / "runs" / "s" / "r")
+    with pytest.raises(InputError, match="not finished; run the same training command again"):
+        runs.read(folder)
+
+
+@pytest.mark.parametrize("step", ["predictions.parquet", "provenance.json", "done"])
+def test_done_is_written_last(home, monkeypatch, step):
+    """Whichever step of `finish` fails, there is no `done`, and the checkpoint is still there."""
+    folder = begun(home / "runs" / "s" / "r")
+    whole = runs.write_atomically
+    written = []
+
+    def failing(path: Path, write) -> None:
+        if path.name == step:
+            raise OSError("disk full")
+        written.append(path.name)
+        whole(path, write)
+
+    monkeypatch.setattr(runs, "write_atomically", failing)
+    with pytest.raises(OSError, match="disk full"):
+        runs.finish(folder, PREDICTIONS, PROVENANCE)
+    assert not runs.is_done(folder)
+    assert (folder / "checkpoint" / "state.json").exists()
+    assert written == ["predictions.parquet", "provenance.json"][: len(written)]
+    monkeypatch.undo()
+    assert runs.finish(folder, PREDICTIONS, PROVENANCE).provenance == PROVENANCE
+
+
+@pytest.mark.parametrize("name", ["parameters.json", "history.csv", "predictions.parquet"])
+def test_a_damaged_record_is_refused(home, name):
+    """A part that is missing or torn is an error for a user, not a traceback."""
+    folder = begun(home / "runs" / "s" / "r")
+    runs.finish(folder, PREDICTIONS, PROVENANCE)
+    (folder / name).write_bytes(b"")
+    with pytest.raises(InputError, match="not a whole run record"):
+        runs.read(folder)
+    (folder / name).unlink()
+    with pytest.raises(InputError, match="not a whole run record"):
+        runs.read(folder)
+
+
+def test_a_missing_run_names_the_nearest(home):
+    """A misspelt run is answered with the finished run most like it."""
+    for name in ("chexnet-lam0.4-seed0-0123abcd", "xception-lam0.1-seed0-89ab4567"):
+        runs.finish(begun(home / "runs" / "trial" / name), PREDICTIONS, PROVENANCE)
+    begun(home / "runs" / "trial" / "chexnet-lam0.4-seed0-unfinished")
+    with pytest.raises(InputError, match=r"did you mean 'trial/chexnet-lam0\.4-seed0-0123abcd'"):
+        runs.read("trial/chexnet-lam0.4-seed0")
+    with pytest.raises(InputError, match=r"finished runs: trial/chexnet\S+, trial/xception"):
+        runs.read("zzz")
+
+
+def test_a_missing_run_without_any(home):
+    """An empty runs folder is said to be empty; an empty name is not the current folder."""
+    for name in ("s/r", ""):
+        with pytest.raises(InputError, match=r"no such folder.*finished runs: none"):
+            runs.read(name)
+
+
+# writing
+
+
+def test_write_atomically_keeps_the_old_file(tmp_path):
+    """A writer that fails midway leaves what was there before."""
+    path = tmp_path / "a" / "file.txt"
+    runs.write_atomically(path, lambda p: p.write_text("old"))
+
+    def torn(p: Path) -> None:
+        p.write_text("ne")
+        raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        runs.write_atomically(path, torn)
+    assert path.read_text() == "old"
+    runs.write_atomically(path, lambda p: p.write_text("new"))
+    assert path.read_text() == "new"
+    assert [p.name for p in path.parent.iterdir()] == ["file.txt"]
+
+
+def test_json_has_one_spelling(tmp_path):
+    """Equal values give equal bytes, in words a person can read."""
+    assert runs.as_json({"b": 1, "a": "λ"}) == runs.as_json({"a": "λ", "b": 1})
+    runs.write_json(tmp_path / "x.json", {"a": "λ"})
+    assert (tmp_path / "x.json").read_text(encoding="utf-8") == '{\n "a": "λ"\n}\n'
+
+
+# hashes
+
+
+def test_digest():
+    """The sha256 of the lines: order and borders count."""
+    assert runs.digest([]) == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+    # printf 'a\n1\n' | sha256sum
+    expected = "309b0e45a73d3fc5325e2b6ed0a01ef8b9cde6b05a5633c1f893f970d52bfddc"
+    assert runs.digest(["a", 1]) == runs.digest(iter(["a", "1"])) == expected
+    assert runs.digest(["a1"]) != expected
+    assert runs.digest([1, "a"]) != expected
+
+
+def test_code_sha256_in_another_process():
+    """The code's hash does not depend on the process, its folder or its hash seed."""
+    printed = subprocess.run(
+        [sys.executable, "-c", "from clnlib import runs; print(runs.code_sha256.__wrapped__())"],
+        env={**os.environ, "PYTHONHASHSEED": "7"},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert printed.strip() == runs.code_sha256.__wrapped__()
+
+
+def test_code_sha256_covers_what_a_run_depends_on(tmp_path, monkeypatch):
+    """It changes with the code of data and model, not with that of tables and figures."""
+    package = tmp_path / "clnlib"
+    for name in ("findings", "parameters", "runs", "figures", "data/splits", "model/losses"):
+        (package / name).parent.mkdir(parents=True, exist_ok=True)
+        (package / f"{name}.py").write_text("pass\n")
+    monkeypatch.setattr(runs, "__file__", str(package / "runs.py"))
+    before = runs.code_sha256.__wrapped__()
+    (package / "figures.py").write_text("changed\n")
+    assert runs.code_sha256.__wrapped__() == before
+    seen = {before}
+    for name in ("findings", "parameters", "runs", "data/splits", "model/losses"):
+        (package / f"{name}.py").write_text("changed\n")
+        seen.add(runs.code_sha256.__wrapped__())
+    assert len(seen) == 6
+
+
+def test_environment_has_versions():
+    """A record says which commit, code and versions made it."""
+    facts = runs.environment()
+    assert facts["versions"]["python"] == ".".join(str(n) for n in sys.version_info[:3])
+    assert facts["versions"]["pandas"] == pd.__version__
+    assert {"keras", "numpy", "clnlib"} <= set(facts["versions"])
+    assert facts["code_sha256"] == runs.code_sha256.__wrapped__()
+    assert json.loads(runs.as_json(facts)) == facts
+
+
+def test_environment_without_git(monkeypatch):
+    """Outside a checkout there is no commit to tell, and that is no error."""
+    monkeypatch.setattr(paths, "CHECKOUT", Path("no such folder"))
+    assert runs.environment()["commit"] is None
+
+
+# folders
+
+
+def test_home_is_named_by_cln_home(tmp_path, monkeypatch):
+    """CLN_HOME decides where stores and runs lie; without it the checkout does."""
+    monkeypatch.setenv("CLN_HOME", str(tmp_path))
+    assert paths.stores() == tmp_path.resolve() / "stores"
+    assert paths.runs() == tmp_path.resolve() / "runs"
+    monkeypatch.delenv("CLN_HOME")
+    assert paths.home() == paths.CHECKOUT
+    monkeypatch.setattr(paths, "CHECKOUT", tmp_path / "site-packages")
+    monkeypatch.chdir(tmp_path)
+    assert paths.home() == Path.cwd()
+
+
+def test_nih_dir_says_what_to_do(tmp_path, monkeypatch):
+    """An unset variable is explained, a wrong one is quoted."""
+    monkeypatch.delenv("CLN_NIH_DIR", raising=False)
+    with pytest.raises(InputError, match=r"CLN_NIH_DIR is not set.*export CLN_NIH_DIR=.*phantom"):
+        paths.nih_dir()
+    monkeypatch.setenv("CLN_NIH_DIR", str(tmp_path / "absent"))
+    with pytest.raises(InputError, match=r"CLN_NIH_DIR=.*absent: no such folder"):
+        paths.nih_dir()
+    monkeypatch.setenv("CLN_NIH_DIR", str(tmp_path))
+    assert paths.nih_dir() == tmp_path.resolve()
+
+
+# progress
+
+
+def test_progress_in_a_log_is_its_last_line(capsys):
+    """A log file gets one line, at the end, also of work that was partly done before."""
+    with Progress("drawing", 10, done=4) as progress:
+        progress.step()
+        progress.step(5, note="0.5 loss")
+    assert capsys.readouterr() == ("", "drawing: 10/10, 0 s  0.5 loss\n")

@@ -1,0 +1,154 @@
+"""Both stages end to end on small phantoms: the record, repeatability, kills, both backends."""
+
+import importlib.util
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import SMALL
+
+from clnlib import runs
+from clnlib.errors import InputError
+from clnlib.model import training
+from clnlib.parameters import Finetune, Train
+
+SCRIPT = """
+import json, sys
+from clnlib.model.training import train
+from clnlib.parameters import Train
+train(Train.check(json.loads(sys.argv[1])))
+"""
+
+
+def _start(parameters, home, **environment):
+    """A training in a process of its own."""
+    variables = {**os.environ, "CLN_HOME": str(home), **environment}
+    words = [sys.executable, "-c", SCRIPT, json.dumps(parameters)]
+    return subprocess.Popen(words, env=variables, stdout=subprocess.PIPE, text=True)
+
+
+def test_the_record_is_whole(small_run):
+    """A run leaves what design and readers count on, and nothing of its checkpoint."""
+    names = {path.name for path in small_run.folder.iterdir()}
+    assert names == {
+        "parameters.json", "history.csv", "predictions.parquet", "model.weights.h5",
+        "provenance.json", "done",
+    }  # fmt: skip
+    assert small_run.parameters["lam"] == 0.4 and small_run.parameters["stage"] == "train"
+    facts = small_run.provenance
+    assert {"commit", "dirty", "code_sha256", "data_sha256", "split_sha256", "versions", "device",
+            "seconds", "warnings", "best_epoch"} <= facts.keys()  # fmt: skip
+    assert facts["images"] == 60 and sum(facts["rows"].values()) == len(small_run.predictions)
+    expected = ["epoch", "learning_rate", "loss", "val_loss", "val_box_iou", "val_box_no_overlap",
+                "val_box_empty", "box_no_overlap", "box_empty"]  # fmt: skip
+    assert set(expected) <= set(small_run.history) and len(small_run.history) == 3
+
+
+def test_predictions_are_probabilities_and_boxes(small_run):
+    """Every box has a part, eight probabilities that sum to 1, and a predicted box."""
+    rows = small_run.predictions
+    shares = rows[[runs.PROBABILITY + f for f in small_run.findings]]
+    np.testing.assert_allclose(shares.sum(axis=1), 1, rtol=1e-5)
+    assert set(rows["part"]) == {"train", "validation", "test"}
+    assert (rows[runs.PREDICTED_BOX].to_numpy() >= 0).all()
+    assert len(small_run.findings) == 8
+
+
+def test_the_history_is_eq_4(small_run):
+    """The recorded total is λ · CE + (1 − λ) · box loss."""
+    h = small_run.history
+    np.testing.assert_allclose(h["loss"], 0.4 * h["finding_loss"] + 0.6 * h["box_loss"], rtol=1e-5)
+    np.testing.assert_allclose(h["val_box_loss"], 1 - h["val_box_iou"], rtol=1e-5)
+
+
+def test_a_finished_run_is_read_not_repeated(small_run, capsys, monkeypatch):
+    """The same parameters give the record that is there."""
+    monkeypatch.setenv("CLN_HOME", str(small_run.folder.parents[2]))
+    again = training.train(Train.check(SMALL))
+    assert "already recorded" in capsys.readouterr().out
+    pd.testing.assert_frame_equal(again.predictions, small_run.predictions)
+
+
+@pytest.mark.slow
+def test_sigkill_in_mid_epoch_and_resume_equals_the_unkilled_run(small_run, tmp_path):
+    """Killed in its second epoch and started again: bitwise the unkilled run's record."""
+    first = _start(SMALL, tmp_path)
+    folder = tmp_path / "runs" / "tests" / small_run.folder.name
+    while not (folder / "checkpoint" / "00001.npz").exists():
+        assert first.poll() is None, "ended before its first checkpoint"
+        time.sleep(0.005)
+    first.send_signal(signal.SIGKILL)
+    first.communicate()
+    assert not (folder / "done").exists()
+    with pytest.raises(InputError, match=r"no file `done` in it.*continues where it was"):
+        runs.read(folder)
+    second = _start(SMALL, tmp_path)
+    told, _ = second.communicate()
+    assert second.returncode == 0 and "continuing after epoch" in told
+    resumed = runs.read(folder)
+    pd.testing.assert_frame_equal(resumed.history, small_run.history, check_exact=True)
+    pd.testing.assert_frame_equal(resumed.predictions, small_run.predictions, check_exact=True)
+
+
+@pytest.mark.slow
+def test_stage_1_then_stage_2(tmp_path, monkeypatch):
+    """`finetune` keeps the best epoch by AUC, and `train` starts from its backbone."""
+    monkeypatch.setenv("CLN_HOME", str(tmp_path))
+    small = {"phantom_images": 240, "image_size": 32, "epochs": 2, "study": "tests"}
+    stage1 = training.finetune(Finetune.check(small))
+    assert stage1.findings[-1] == "Hernia" and len(stage1.findings) == 14
+    assert stage1.provenance["best_epoch"] == stage1.history["val_auc"].argmax() + 1
+    parts = stage1.predictions.groupby("patient")["part"].nunique()
+    assert (parts == 1).all()
+
+    from clnlib.model import network, weights
+
+    model = network.build_cln("mobilenetv3small", 32)
+    weights.load(model, "mobilenetv3small", str(stage1.folder))
+    donor = network.build_classifier("mobilenetv3small", 32)
+    donor.load_weights(stage1.weights)
+    pairs = zip(network.backbone_layers(model), network.backbone_layers(donor), strict=True)
+    for ours, theirs in pairs:
+        for a, b in zip(ours.get_weights(), theirs.get_weights(), strict=True):
+            np.testing.assert_array_equal(a, b)
+    with pytest.raises(InputError, match="a run of mobilenetv3small, expected chexnet"):
+        weights.load(network.build_cln("chexnet", 32), "chexnet", str(stage1.folder))
+    with pytest.raises(InputError, match="a finetune run; predicting needs a train run"):
+        from clnlib.model.predict import load_model
+
+        load_model(stage1)
+
+
+def test_weights_of_a_stage_2_run_are_no_stage_1(small_run):
+    """A train run is refused where a finetune run is asked for."""
+    from clnlib.model import network, weights
+
+    model = network.build_cln("mobilenetv3small", 32)
+    with pytest.raises(InputError, match="a train run, expected a finetune run"):
+        weights.load(model, "mobilenetv3small", str(small_run.folder))
+
+
+def test_a_dead_box_head_is_said_aloud():
+    """Empty boxes at the kept or the last epoch become a warning with a way out."""
+    history = pd.DataFrame({"epoch": [1, 2], "val_loss": [1.0, 2.0], "val_box_empty": [0.1, 0.97]})
+    (note,) = training._dead_head(history, "val_loss")
+    assert "97% of the validation boxes are empty at the last epoch (2)" in note
+    assert training._dead_head(history.assign(val_box_empty=0.5), "val_loss") == []
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="JAX is not installed")
+def test_training_under_jax(tmp_path):
+    """The same code trains under Keras' JAX backend, and says so in the record."""
+    done = _start({**SMALL, "epochs": 1}, tmp_path, KERAS_BACKEND="jax")
+    done.communicate()
+    assert done.returncode == 0
+    (folder,) = (tmp_path / "runs" / "tests").iterdir()
+    run = runs.read(folder)
+    assert "(jax)" in run.provenance["device"] and np.isfinite(run.history["loss"]).all()
