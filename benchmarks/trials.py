@@ -1,10 +1,11 @@
 """Run a study's runs one after the other and print its table, beside the image-blind box.
 
-    python benchmarks/trials.py configs/nih880-trials.yaml [--imagenet FILE] [--share K/N] [--table]
+    python benchmarks/trials.py configs/nih880-trials.yaml [--imagenet FILE] [--share K/N]
+    python benchmarks/trials.py --table results/nih880-trials
 
 Finished runs are read, unfinished ones continued. `--share 1/4` does the first of four shares of
-the stage-2 runs (`--share 0/4` stage 1 alone); `--table` only prints. `--imagenet` takes another
-weight file wherever the config says `imagenet`.
+the stage-2 runs (`--share 0/4` stage 1 alone). `--imagenet` takes another weight file wherever the
+config says `imagenet`. `--table` only prints, from the records in a folder.
 """
 
 import argparse
@@ -16,27 +17,26 @@ import pandas as pd
 
 from clnlib import paths, runs
 from clnlib.evaluation import baselines, metrics
-from clnlib.parameters import Study, Train, load_study
-
-SHOWN = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
+from clnlib.parameters import Study, load_study
 
 
 def main() -> None:
     words = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    words.add_argument("config", type=Path)
+    words.add_argument("config", type=Path, nargs="?")
     words.add_argument("--imagenet")
     words.add_argument("--share", default="1/1")
-    words.add_argument("--table", action="store_true")
+    words.add_argument("--table", type=Path)
     given = words.parse_args()
-    study = load_study(given.config)
-    if given.imagenet:
-        study = Study.check(_replaced(study.model_dump(), "imagenet", given.imagenet))
-    if not given.table:
-        k, n = map(int, given.share.split("/"))
-        _train(study, k, n)
-    print(_table(study).to_string(index=False, float_format="%.3f", na_rep="-"))
+    folder = given.table
+    if folder is None:
+        study = load_study(given.config)
+        if given.imagenet:
+            study = Study.check(_replaced(study.model_dump(), "imagenet", given.imagenet))
+        _train(study, *map(int, given.share.split("/")))
+        folder = paths.runs() / study.name
+    print(table(folder).to_string(index=False, float_format="%.3f", na_rep="-"))
 
 
 def _replaced(value: Any, old: str, new: str) -> Any:
@@ -58,48 +58,44 @@ def _train(study: Study, k: int, n: int) -> None:
             train(parameters)
 
 
-def _table(study: Study) -> pd.DataFrame:
-    """A row per setting, mean over its seeds; the last rows are the blind box of each protocol."""
-    rows = pd.DataFrame(row for p in study.trainings() for row in _rows(study, p))
-    varied = [c for c in rows if c not in _NUMBERS and c != "seed" and rows[c].nunique() > 1]
+_NUMBERS = ("best epoch", "AUC", "IoU", *(f"T={t}" for t in metrics.THRESHOLDS), "empty")
+
+
+def table(folder: Path) -> pd.DataFrame:
+    """A row per setting, mean over its seeds; after each the blind box of the same split."""
+    found = sorted(folder.glob("*/done"))
+    rows = pd.DataFrame(row for done in found for row in _rows(runs.read(done.parent)))
+    settings = [c for c in rows if c not in _NUMBERS and c not in ("seed", "study", "restart")]
+    varied = [c for c in settings if rows[c].nunique() > 1]
     grouped = rows.groupby(varied, sort=False, dropna=False)[list(_NUMBERS)]
-    table = grouped.mean().join(grouped.size().rename("seeds")).reset_index()
-    spread = grouped[["AUC", "IoU"]].agg(lambda v: v.max() - v.min()).reset_index(drop=True)
-    return table.join(spread.add_suffix(" range"))
+    spread = grouped[["AUC", "IoU"]].agg(lambda v: v.max() - v.min()).add_suffix(" range")
+    return grouped.mean().join(grouped.size().rename("seeds")).join(spread).reset_index()
 
 
-_NUMBERS = ("best epoch", "AUC", "IoU", *(f"T={t}" for t in SHOWN), "empty")
-
-
-def _rows(study: Study, p: Train) -> Iterator[dict[str, Any]]:
-    folder = paths.runs() / study.name / p.run_name()
-    if not runs.is_done(folder):
+def _rows(run: runs.Run) -> Iterator[dict[str, Any]]:
+    """The numbers of a stage-2 run's test, and of the blind box on the same split."""
+    p = {key: str(value) for key, value in run.parameters.items()}
+    if p.pop("stage") != "train":
         return
-    run = runs.read(folder)
-    setting = {k: str(v) for k, v in p.model_dump().items() if k != "study"}
-    setting["weights"] = "stage1" if "-finetune-" in setting["weights"] else setting["weights"]
+    p["weights"] = "stage 1" if "-finetune-" in p["weights"] else p["weights"]
     test = run.predictions[run.predictions["part"] == "test"]
-    best = run.history.set_index("epoch").loc[run.provenance["best_epoch"]]
+    best = run.provenance["best_epoch"]
     yield {
-        **setting,
-        "best epoch": run.provenance["best_epoch"],
+        **p,
+        "best epoch": best,
         **_numbers(test, run.findings),
         "AUC": metrics.auc(test, run.findings)[metrics.MEAN],
-        "empty": best["val_box_empty"],
+        "empty": run.history.set_index("epoch").loc[best, "val_box_empty"],
     }
     blind = baselines.blind(run.predictions).loc[test.index]
-    yield {
-        **dict.fromkeys(setting, ""),
-        "protocol": p.protocol,
-        "weights": "blind box",
-        **_numbers(blind, run.findings),
-    }
+    told = {**dict.fromkeys(p, ""), "protocol": p["protocol"], "weights": "blind box"}
+    yield {**told, **_numbers(blind, run.findings)}
 
 
 def _numbers(test: pd.DataFrame, findings: tuple[str, ...]) -> dict[str, float]:
-    accuracy = metrics.iou_accuracy(test, findings, SHOWN)[metrics.MEAN]
+    accuracy = metrics.iou_accuracy(test, findings)[metrics.MEAN]
     iou = metrics.mean_iou(test, findings)[metrics.MEAN]
-    return {"IoU": iou, **{f"T={t}": accuracy[t] for t in SHOWN}}
+    return {"IoU": iou, **{f"T={t}": accuracy[t] for t in metrics.THRESHOLDS}}
 
 
 if __name__ == "__main__":

@@ -156,6 +156,16 @@ def digest(parts: Iterable[object]) -> str:
     return h.hexdigest()
 
 
+def publish(run: Run, folder: Path) -> Path:
+    """Copy a record without its weights into `folder`, e.g. `results/<study>`; returns the copy."""
+    target = folder / run.folder.name
+    shutil.rmtree(target, ignore_errors=True)
+    names = ("parameters.json", "history.csv", "predictions.parquet", "provenance.json", "done")
+    for name in names:
+        write_atomically(target / name, functools.partial(shutil.copy, run.folder / name))
+    return target
+
+
 @functools.cache
 def code_sha256() -> str:
     """The hash of the code a run depends on: what lies before and in `data` and `model`.

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -183,8 +183,10 @@ def _fit(
 ) -> pd.DataFrame:
     """`loop.fit` with the schedule of the parameters."""
 
+    halve_every = cast(int, p.filled().halve_every)
+
     def rate(epoch: int) -> float:
-        return loop.learning_rate(epoch, p.learning_rate, p.halve_every, p.min_learning_rate)
+        return loop.learning_rate(epoch, p.learning_rate, halve_every, p.min_learning_rate)
 
     return loop.fit(model, folder, epoch_feed, validate, rate, p.most_epochs, monitor, p.patience)
 
