@@ -81,7 +81,7 @@ def test_one_file_and_refusals(folder, small_run):
     """One file works; nothing given, nothing there and nothing readable are refused."""
     (name,) = (p.name for p in sorted((folder / "in").iterdir())[:1])
     assert len(_predict(folder, small_run, f"in/{name}")) == 1
-    with pytest.raises(InputError, match="no image could be read: .*note.png"):
+    with pytest.raises(InputError, match=r"no image could be read: .*note\.png"):
         _predict(folder, small_run, "in/note.png")
     with pytest.raises(InputError, match="no such file or folder"):
         _predict(folder, small_run, "nowhere")

@@ -1,4 +1,4 @@
-"""`dataset` → rows and images: the phantom, a reader's COCO file, the real images where they are."""
+"""`dataset` → rows and images: the phantom, a reader's COCO file, the real images."""
 
 import json
 from pathlib import Path
@@ -39,7 +39,7 @@ def test_fewer_phantoms_are_a_fixed_part_of_all():
 def test_prepared_gives_rows_split_and_pixels():
     """Every row has a part and pixels of the size asked for; a second call opens the store."""
     p = Prepare(phantom_images=40, image_size=32)
-    source, split, store = sources.prepared(p)
+    _, split, store = sources.prepared(p)
     assert store.images.shape == (40, 32, 32) and set(split["part"]) == set(splits.PARTS)
     assert set(split["image"]) == set(store.names)
     assert sources.prepared(p)[2].sha256 == store.sha256
@@ -135,7 +135,7 @@ def test_missing_real_images_are_named(tmp_path, monkeypatch):
         sources.boxed(Prepare(dataset="nih880"))
     Image.new("L", (128, 128)).save(tmp_path / "00000032_037.png")
     monkeypatch.setenv("CLN_NIH_DIR", str(tmp_path))
-    with pytest.raises(InputError, match="879 of 880 boxed images are missing: 00000072_000.png"):
+    with pytest.raises(InputError, match=r"879 of 880 boxed images are missing: 00000072_000\.png"):
         sources.boxed(Prepare(dataset="nih880"))
 
 

@@ -83,7 +83,8 @@ def fit(
             step = keras.callbacks.LambdaCallback(
                 on_train_batch_end=lambda batch, logs: progress.step()
             )
-            fitted = model.fit(feed_of_epoch(epoch), callbacks=[step], verbose=0)
+            # The feed has its own order; Keras' would follow Python's global generator.
+            fitted = model.fit(feed_of_epoch(epoch), shuffle=False, callbacks=[step], verbose=0)
             logs = {name: float(values[-1]) for name, values in fitted.history.items()}
             if not all(map(math.isfinite, logs.values())):
                 raise InputError(
