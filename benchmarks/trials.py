@@ -17,7 +17,7 @@ import pandas as pd
 
 from clnlib import paths, runs
 from clnlib.evaluation import baselines, metrics
-from clnlib.parameters import Study, load_study
+from clnlib.studies import Study, load_study
 
 
 def main() -> None:

@@ -5,21 +5,17 @@ notebook's `parameters` cell, which `cell()` writes and a test compares.
 """
 
 import hashlib
-import itertools
 import json
 from collections.abc import Mapping
-from pathlib import Path
 from types import NoneType
 from typing import Any, ClassVar, Literal, Self, cast, get_args
 
-import yaml
 from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
     ValidationError,
     field_validator,
-    model_validator,
 )
 
 from clnlib.errors import InputError, nearest, not_allowed
@@ -266,76 +262,6 @@ class Predict(Parameters):
     images: str = _field("", "an image file (PNG, JPEG, DICOM) or a folder of them")
     out: str = _field("predictions", "folder for predictions.csv, predictions.json, pictures")
     show: int = _field(6, "number of pictures to draw, 0 or more", ge=0)
-
-
-class Study(Parameters):
-    """A set of runs: every combination of each grid, over what all of them share."""
-
-    name: str = _field(..., "name of the study, as in runs/<name>/", pattern=r"^\w[\w.-]*$")
-    train: dict[str, Any] = _field({}, "parameters of train that all runs share")
-    grids: list[dict[str, list[Any]]] = _field(
-        [{}], "each maps parameters of train to lists of values; weights: stage1 means `finetune`"
-    )
-    finetune: dict[str, Any] | None = _field(
-        None, "parameters of the stage-1 runs, one per backbone; None: no stage 1"
-    )
-
-    @model_validator(mode="after")
-    def _runs_are_valid(self) -> Self:
-        if not all(values for grid in [*self.grids, {"": self.grids}] for values in grid.values()):
-            raise ValueError("grids: an empty list stands for no run at all")
-        if self.finetune is not None:
-            if "backbone" in self.finetune:
-                raise ValueError("finetune: backbone follows from the runs that start from it")
-            Finetune.check(self.finetune)
-        for name, given in (("train", [self.train, *self.grids]), ("finetune", [self.finetune])):
-            if any("study" in values for values in given if values):
-                raise ValueError(f"{name}: study is set by the study's own name")
-        runs = [p.run_name() for p in self.trainings()]
-        if repeated := {name for name in runs if runs.count(name) > 1}:
-            raise ValueError(f"grids: the same run more than once: {', '.join(sorted(repeated))}")
-        return self
-
-    def trainings(self) -> list[Train]:
-        """The parameters of every run, in the order of the grids."""
-        return [Train.check(values) for values in self._combinations()]
-
-    def finetunes(self) -> list[Finetune]:
-        """The parameters of every stage-1 run that some run starts from."""
-        backbones = [
-            values["backbone"]
-            for values in self._combinations(resolve=False)
-            if values.get("weights") == "stage1"
-        ]
-        return [self._stage1(backbone) for backbone in dict.fromkeys(backbones)]
-
-    def _combinations(self, resolve: bool = True) -> list[dict[str, Any]]:
-        """The values of every run; with `resolve`, `stage1` becomes the run it stands for."""
-        rows = []
-        for grid in self.grids:
-            for chosen in itertools.product(*grid.values()):
-                values = {**self.train, **dict(zip(grid, chosen, strict=True)), "study": self.name}
-                values.setdefault("backbone", Train.model_fields["backbone"].default)
-                if resolve and values.get("weights") == "stage1":
-                    values["weights"] = f"{self.name}/{self._stage1(values['backbone']).run_name()}"
-                rows.append(values)
-        return rows
-
-    def _stage1(self, backbone: str) -> Finetune:
-        if self.finetune is None:
-            raise InputError("weights: stage1 needs the study's key finetune")
-        return Finetune.check({**self.finetune, "study": self.name, "backbone": backbone})
-
-
-def load_study(path: Path) -> Study:
-    """Read `configs/<study>.yaml`; an error names the file."""
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-        if not isinstance(values, dict):
-            raise InputError("not a mapping of names to values")
-        return Study.check(values)
-    except (OSError, yaml.YAMLError, InputError) as error:
-        raise InputError(f"study {path}: {' '.join(str(error).split())}") from None
 
 
 def cell(schema: type[Parameters]) -> str:

@@ -5,7 +5,7 @@ import time
 from types import TracebackType
 from typing import Any, Self
 
-PAUSE = 1.0  # seconds between two updates
+PAUSE = 1.0  # seconds between two updates; what is done sooner is not told at all
 
 
 class Progress:
@@ -30,7 +30,8 @@ class Progress:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._show(last=True)
+        if time.monotonic() - self.start >= PAUSE:
+            self._show(last=True)
 
     def step(self, number: int = 1, note: str | None = None) -> None:
         """Count `number` more as done; `note` is what to say beside it."""

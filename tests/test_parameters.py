@@ -16,11 +16,10 @@ from clnlib.parameters import (
     Finetune,
     Predict,
     Prepare,
-    Study,
     Train,
     cell,
-    load_study,
 )
+from clnlib.studies import Study, load_study
 
 CONFIGS = sorted((Path(__file__).parents[1] / "configs").glob("*.yaml"))
 
@@ -29,7 +28,7 @@ OTHER: dict[str, Any] = {
     "image_folder": "images",
     "image_size": 96,
     "phantom_images": 40,
-    "phantom_contrast": 2.0,
+    "phantom_contrast": 1.0,
     "exclude_unreadable": True,
     "protocol": "image",
     "split_seed": 1,
@@ -91,21 +90,21 @@ def test_backbones_are_the_papers_six():
 
 def test_filled_by_data_set():
     """None stands for the paper's setting on real images, for a quick one on phantoms."""
-    names = ("image_size", "epochs", "augment", "bn_momentum")
+    names = ("image_size", "epochs", "halve_every", "augment", "bn_momentum")
 
     def filled(**values: Any) -> list[Any]:
         return [getattr(Train(**values).filled(), name) for name in names]
 
-    assert filled(dataset="nih880") == [224, 100, False, None]
-    assert filled(dataset="boxes.json") == [224, 100, False, None]
-    assert filled(dataset="phantom") == [80, 30, True, 0.9]
-    assert filled(dataset="phantom", backbone="chexnet") == [80, 6, True, 0.9]
+    assert filled(dataset="nih880") == [224, 100, 4, False, None]
+    assert filled(dataset="boxes.json") == [224, 100, 4, False, None]
+    assert filled(dataset="phantom") == [80, 24, 8, True, 0.9]
+    assert filled(dataset="phantom", backbone="chexnet") == [80, 5, 8, True, 0.9]
     assert Finetune(dataset="nih14").filled().epochs == 100
 
 
 def test_filled_keeps_what_is_given():
     """A given value, even a false one, is not replaced."""
-    p = Train(image_size=64, epochs=1, augment=False, bn_momentum=0.0)
+    p = Train(image_size=64, epochs=1, halve_every=1, augment=False, bn_momentum=0.0)
     assert p.filled() == p
     assert (p.size, p.most_epochs) == (64, 1)
 
@@ -242,7 +241,7 @@ def test_run_name_tells_and_fills():
     name = Train(backbone="xception", lam=0.25, seed=3).run_name()
     assert re.fullmatch(r"xception-lam0\.25-seed3-[0-9a-f]{8}", name)
     assert re.fullmatch(r"mobilenetv3small-finetune-seed0-[0-9a-f]{8}", Finetune().run_name())
-    assert Train(image_size=80, epochs=30).run_name() == Train().run_name()
+    assert Train(image_size=80, epochs=24).run_name() == Train().run_name()
     assert Train.check({"learning_rate": "1e-3", "lam": 0.40}).run_name() == Train().run_name()
 
 

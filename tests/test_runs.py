@@ -234,8 +234,9 @@ def test_nih_dir_says_what_to_do(tmp_path, monkeypatch):
 # progress
 
 
-def test_progress_in_a_log_is_its_last_line(capsys):
+def test_progress_in_a_log_is_its_last_line(capsys, monkeypatch):
     """A log file gets one line, at the end, also of work that was partly done before."""
+    monkeypatch.setattr("clnlib.progress.PAUSE", 0.0)
     with Progress("drawing", 10, done=4) as progress:
         progress.step()
         progress.step(5, note="0.5 loss")

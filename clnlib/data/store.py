@@ -22,10 +22,10 @@ from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from clnlib.data.images import ImageError, MissingReaderError
 from clnlib.errors import InputError, shortened
+from clnlib.progress import Progress
 
 VERSION = 1
 BATCH = 64  # images between two flushes to the disk: the most that a kill can cost
@@ -194,20 +194,18 @@ def _read_all(
         except InputError as error:
             return error
 
-    # In an executed notebook a bar only for long builds, and few lines of it.
-    pace = dict.fromkeys(("mininterval", "delay"), 0.1 if sys.stderr.isatty() else 5.0)
     rest = [(row, name) for row, name in enumerate(names) if name not in facts]
     with (
         open(folder / "images.u8.partial", "r+b") as pixels,
         open(folder / "journal.jsonl", "ab") as journal,
-        tqdm(desc=folder.name, total=len(names), initial=len(facts), **pace) as bar,
+        Progress(f"images of {folder.name}", len(names), len(facts)) as bar,
         ThreadPoolExecutor(workers or min(os.cpu_count() or 1, 16)) as pool,
     ):
         for start in range(0, len(rest), BATCH):
             batch, lines = rest[start : start + BATCH], []
             results = pool.map(attempt, [name for _, name in batch])
             for (row, name), result in zip(batch, results, strict=True):
-                bar.update()
+                bar.step()
                 if isinstance(result, InputError):
                     # The manifest must not depend on where the images lie.
                     reason = result.reason if isinstance(result, ImageError) else str(result)
