@@ -38,7 +38,7 @@ PAPER: dict[str, Any] = {
 }
 PHANTOM: dict[str, Any] = {
     "image_size": 80,
-    "epochs": 5,
+    "epochs": 4,
     "halve_every": 8,
     "augment": True,
     "bn_momentum": 0.9,

@@ -26,7 +26,7 @@ from clnlib.model.predict import RESEARCH_ONLY, predict
 
 print(RESEARCH_ONLY)
 table = predict(parameters)
-table.drop(columns=[c for c in table if c.startswith("p_")]).head(20)
+table.drop(columns=[c for c in table if c.startswith("p_")]).head(20).round(2)
 
 # %% [markdown]
 # ## Pictures

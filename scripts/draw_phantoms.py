@@ -11,8 +11,10 @@ from pathlib import Path
 from PIL import Image
 
 from clnlib.data import nih, phantom
+from clnlib.parameters import Prepare
 from clnlib.runs import write_atomically, write_json
 
+CONTRAST = Prepare().phantom_contrast  # as `train` draws them
 CATEGORIES = {"Cardiomegaly": "wide heart", "Mass": "lump", "Pneumothorax": "collapsed lung"}
 
 
@@ -32,7 +34,7 @@ def main() -> None:
     coco: dict[str, list[dict[str, object]]] = {"images": [], "annotations": []}
     for k, row in enumerate(chosen.itertuples()):
         box = (row.x1, row.y1, row.x2, row.y2)
-        pixels = phantom.draw(row.image, [(row.finding, box)], given.size)
+        pixels = phantom.draw(row.image, [(row.finding, box)], given.size, CONTRAST)
         target = given.folder / "images" / f"drawn_{row.image}"
         write_atomically(target, Image.fromarray(pixels).save)
         coco["images"].append(

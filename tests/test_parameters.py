@@ -98,7 +98,7 @@ def test_filled_by_data_set():
     assert filled(dataset="nih880") == [224, 100, 4, False, None]
     assert filled(dataset="boxes.json") == [224, 100, 4, False, None]
     assert filled(dataset="phantom") == [80, 24, 8, True, 0.9]
-    assert filled(dataset="phantom", backbone="chexnet") == [80, 5, 8, True, 0.9]
+    assert filled(dataset="phantom", backbone="chexnet") == [80, 4, 8, True, 0.9]
     assert Finetune(dataset="nih14").filled().epochs == 100
 
 
