@@ -62,14 +62,16 @@ _NUMBERS = ("best epoch", "AUC", "IoU", *(f"T={t}" for t in metrics.THRESHOLDS),
 
 
 def table(folder: Path) -> pd.DataFrame:
-    """A row per setting, mean over its seeds; after each the blind box of the same split."""
+    """A row per setting, mean over its seeds, and one per split for its blind box."""
     found = sorted(folder.glob("*/done"))
     rows = pd.DataFrame(row for done in found for row in _rows(runs.read(done.parent)))
-    settings = [c for c in rows if c not in _NUMBERS and c not in ("seed", "study", "restart")]
-    varied = [c for c in settings if rows[c].nunique() > 1]
-    grouped = rows.groupby(varied, sort=False, dropna=False)[list(_NUMBERS)]
-    spread = grouped[["AUC", "IoU"]].agg(lambda v: v.max() - v.min()).add_suffix(" range")
-    return grouped.mean().join(grouped.size().rename("seeds")).join(spread).reset_index()
+    trained = rows[rows["AUC"].notna()]
+    settings = [c for c in rows if c not in (*_NUMBERS, "seed", "study", "restart")]
+    varied = [c for c in settings if trained[c].nunique() > 1 or c == "weights"]
+    groups = rows.groupby(varied, sort=False, dropna=False)
+    spread = groups[["AUC", "IoU"]].agg(lambda v: v.max() - v.min()).add_suffix(" range")
+    means = groups[list(_NUMBERS)].mean().join(groups.size().rename("seeds")).join(spread)
+    return means.reset_index()
 
 
 def _rows(run: runs.Run) -> Iterator[dict[str, Any]]:
@@ -77,7 +79,7 @@ def _rows(run: runs.Run) -> Iterator[dict[str, Any]]:
     p = {key: str(value) for key, value in run.parameters.items()}
     if p.pop("stage") != "train":
         return
-    p["weights"] = "stage 1" if "-finetune-" in p["weights"] else p["weights"]
+    p["weights"] = "stage 1" if "-finetune-" in p["weights"] else p["weights"].split("_notop")[0]
     test = run.predictions[run.predictions["part"] == "test"]
     best = run.provenance["best_epoch"]
     yield {
@@ -88,7 +90,7 @@ def _rows(run: runs.Run) -> Iterator[dict[str, Any]]:
         "empty": run.history.set_index("epoch").loc[best, "val_box_empty"],
     }
     blind = baselines.blind(run.predictions).loc[test.index]
-    told = {**dict.fromkeys(p, ""), "protocol": p["protocol"], "weights": "blind box"}
+    told = {**dict.fromkeys(p, ""), "protocol": p["protocol"], "weights": "(blind box)"}
     yield {**told, **_numbers(blind, run.findings)}
 
 
