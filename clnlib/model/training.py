@@ -13,6 +13,7 @@ from clnlib import paths, runs
 from clnlib.data import sources, splits
 from clnlib.data.feed import Feed
 from clnlib.data.store import Store
+from clnlib.errors import InputError
 from clnlib.model import loop, network, session, weights
 from clnlib.model.losses import compile_cln
 from clnlib.parameters import Finetune, Train
@@ -100,6 +101,13 @@ def finetune(parameters: Finetune) -> runs.Run:
     images = rows["image"].map(store.index).to_numpy()
     truth = rows[[runs.LABEL + f for f in source.findings]].to_numpy(np.float32)
     of_part = {part: np.flatnonzero(rows["part"] == part) for part in splits.PARTS}
+
+    seen = truth[of_part["validation"]]
+    if not ((seen.mean(axis=0) > 0) & (seen.mean(axis=0) < 1)).any():
+        raise InputError(
+            f"validation has {len(seen)} images and no finding both present and absent among "
+            "them, so no epoch can be called the best; more images are needed"
+        )
 
     session.make_deterministic(p.seed, p.precision)
     model = network.build_classifier(
