@@ -2,10 +2,12 @@
 
     python benchmarks/trials.py configs/nih880-trials.yaml [--imagenet FILE] [--share K/N]
     python benchmarks/trials.py --table results/nih880-trials
+    python benchmarks/trials.py --table runs/nih880-trials --publish results/nih880-trials
 
 Finished runs are read, unfinished ones continued. `--share 1/4` does the first of four shares of
 the stage-2 runs (`--share 0/4` stage 1 alone). `--imagenet` takes another weight file wherever the
-config says `imagenet`. `--table` only prints, from the records in a folder.
+config says `imagenet`. `--table` only prints, from the records in a folder; `--publish` copies
+them elsewhere without weights.
 """
 
 import argparse
@@ -28,6 +30,7 @@ def main() -> None:
     words.add_argument("--imagenet")
     words.add_argument("--share", default="1/1")
     words.add_argument("--table", type=Path)
+    words.add_argument("--publish", type=Path)
     given = words.parse_args()
     folder = given.table
     if folder is None:
@@ -36,6 +39,9 @@ def main() -> None:
             study = Study.check(_replaced(study.model_dump(), "imagenet", given.imagenet))
         _train(study, *map(int, given.share.split("/")))
         folder = paths.runs() / study.name
+    if given.publish:
+        for done in sorted(folder.glob("*/done")):
+            runs.publish(runs.read(done.parent), given.publish)
     print(table(folder).to_string(index=False, float_format="%.3f", na_rep="-"))
 
 
