@@ -40,6 +40,8 @@ def train(parameters: Train) -> runs.Run:
     for line in splits.thin_findings(split):
         print(f"note: {line}", flush=True)
     facts = {"data_sha256": store.sha256, "split_sha256": splits.split_sha256(split)}
+    # Before anything asks for a device: JAX reads its flags only once.
+    session.make_deterministic(p.seed, p.precision)
     _begin(folder, p, "train", facts)
 
     images = split["image"].map(store.index).to_numpy()
@@ -50,7 +52,6 @@ def train(parameters: Train) -> runs.Run:
     }
     of_part = {part: np.flatnonzero(split["part"] == part) for part in splits.PARTS}
 
-    session.make_deterministic(p.seed, p.precision)
     mean_box = targets["box"][of_part["train"]].mean(axis=0)
     model = network.build_cln(
         p.backbone, p.size, len(source.findings), p.pooling, p.bn_momentum, mean_box.tolist()
@@ -96,6 +97,8 @@ def finetune(parameters: Finetune) -> runs.Run:
     store = sources.decode(source, p.size, p.exclude_unreadable)
     rows = source.rows[source.rows["image"].isin(store.index)].reset_index(drop=True)
     facts = {"data_sha256": store.sha256, "split_sha256": runs.digest(rows["image"] + rows["part"])}
+    # Before anything asks for a device: JAX reads its flags only once.
+    session.make_deterministic(p.seed, p.precision)
     _begin(folder, p, "finetune", facts)
 
     images = rows["image"].map(store.index).to_numpy()
@@ -109,7 +112,6 @@ def finetune(parameters: Finetune) -> runs.Run:
             "them, so no epoch can be called the best; more images are needed"
         )
 
-    session.make_deterministic(p.seed, p.precision)
     model = network.build_classifier(
         p.backbone, p.size, len(source.findings), p.pooling, p.bn_momentum
     )
