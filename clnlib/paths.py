@@ -25,6 +25,11 @@ def runs() -> Path:
     return home() / "runs"
 
 
+def results() -> Path:
+    """The folder of published records, `results/<study>/<run>`."""
+    return (CHECKOUT if (CHECKOUT / "pyproject.toml").exists() else home()) / "results"
+
+
 def nih_dir() -> Path:
     """The reader's NIH folder, named by `CLN_NIH_DIR`.
 

@@ -5,6 +5,7 @@
 without `done` is never read as a result.
 """
 
+import fnmatch
 import functools
 import hashlib
 import json
@@ -20,7 +21,7 @@ from typing import Any
 
 import pandas as pd
 
-from clnlib import paths
+from clnlib import code, paths
 from clnlib.errors import InputError, nearest, shortened
 
 PROBABILITY = "p_"  # column prefix of a finding's probability in predictions
@@ -161,22 +162,67 @@ def publish(run: Run, folder: Path) -> Path:
     target = folder / run.folder.name
     shutil.rmtree(target, ignore_errors=True)
     names = ("parameters.json", "history.csv", "predictions.parquet", "provenance.json", "done")
-    for name in names:
+    extras = sorted(path.name for path in run.folder.glob("*.parquet") if path.name not in names)
+    for name in (*extras, *names):
         write_atomically(target / name, functools.partial(shutil.copy, run.folder / name))
     return target
 
 
+def attach(run: Run, name: str, table: pd.DataFrame) -> None:
+    """Keep further predictions with a record, as `<name>.parquet`; Grad-CAM's boxes are such."""
+    write_atomically(run.folder / f"{name}.parquet", lambda p: table.to_parquet(p, index=False))
+
+
+def attached(run: Run, name: str) -> pd.DataFrame | None:
+    """The further predictions of that name; None where the record has none."""
+    file = run.folder / f"{name}.parquet"
+    return pd.read_parquet(file) if file.exists() else None
+
+
+def study(name: str, chosen: str = "*", stage: str = "train") -> list[Run]:
+    """The finished runs of a study.
+
+    Parameters
+    ----------
+    name
+        A folder, or the name of a study under `clnlib.paths.runs()`, else of a published one
+        under `clnlib.paths.results()`.
+    chosen
+        Names of runs or patterns (`*lam0.4*`), separated by commas.
+    stage
+        "train" or "finetune".
+
+    Raises
+    ------
+    InputError
+        No such study (the nearest is named), or none of its runs is finished and chosen.
+    """
+    places = (Path(name).expanduser(), paths.runs() / name, paths.results() / name)
+    folder = next((p for p in places if name and any(p.glob("*/done"))), None)
+    if folder is None:
+        known = {p.parents[1].name for r in places[1:] for p in r.parent.glob("*/*/done")}
+        close = nearest(name, known)
+        hint = f"did you mean {close!r}?" if close else f"studies: {shortened(sorted(known))}"
+        raise InputError(f"study {name!r}: no finished run, here or under {paths.runs()}; {hint}")
+    done = sorted(p.parent for p in folder.glob("*/done"))
+    patterns = [pattern.strip() for pattern in chosen.split(",")]
+    picked = [p for p in done if any(fnmatch.fnmatch(p.name, pattern) for pattern in patterns)]
+    found = [run for run in map(read, picked) if run.parameters["stage"] == stage]
+    if not found:
+        have = shortened([p.name for p in done])
+        raise InputError(
+            f"study {name}: no finished {stage} run is called {chosen!r}; it has {have}"
+        )
+    return found
+
+
 @functools.cache
 def code_sha256() -> str:
-    """The hash of the code a run depends on: what lies before and in `data` and `model`.
+    """The hash of the code a training run depends on.
 
     Taken once per process, so that a long one does not record edits it never executed.
     """
-    package = Path(__file__).parent
-    files = [package / "findings.py", package / "parameters.py", package / "runs.py"]
-    for room in ("data", "model"):
-        files += sorted((package / room).glob("*.py"))
-    return digest(hashlib.sha256(file.read_bytes()).hexdigest() for file in files)
+    return code.sha256("clnlib.model.training")
 
 
 def environment() -> dict[str, Any]:

@@ -11,6 +11,7 @@ from pathlib import Path
 import jupytext
 
 from clnlib import parameters
+from clnlib.evaluation.options import Evaluation
 
 NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
 SCHEMAS = {
@@ -18,6 +19,13 @@ SCHEMAS = {
     "finetune": parameters.Finetune,
     "train": parameters.Train,
     "predict": parameters.Predict,
+    "localisation": Evaluation,
+    "classification": Evaluation,
+    "significance": Evaluation,
+    "ablation": Evaluation,
+    "gradcam": Evaluation,
+    "complexity": Evaluation,
+    "baselines": Evaluation,
 }
 KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
 

@@ -13,11 +13,12 @@ PACKAGE = ROOT / "clnlib"
 # The rooms in the order in which data walks through them; a module imports only from rooms at or
 # before its own.
 ROOMS = (
-    ("errors", "progress"),
+    ("code", "errors", "progress"),
     ("findings", "parameters", "paths", "studies"),
     ("runs",),
     ("data",),
     ("model", "evaluation"),
+    ("paper",),
     ("tables", "figures"),
 )
 ROOM = {name: place for place, names in enumerate(ROOMS) for name in names}

@@ -4,10 +4,13 @@ Rows are boxes, grouped by true finding; "Mean" is the unweighted mean over find
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 
+from clnlib.errors import not_allowed
 from clnlib.evaluation.boxes import iou
 from clnlib.runs import PREDICTED_BOX, PROBABILITY, TRUE_BOX
 
@@ -69,3 +72,54 @@ def median_rows(predictions: pd.DataFrame, findings: Sequence[str]) -> pd.DataFr
     groups = dict(list(ordered.groupby("finding")))
     rows = [groups[f].iloc[[len(groups[f]) // 2]] for f in findings if f in groups]
     return pd.concat(rows).drop(columns="iou")
+
+
+@dataclass(frozen=True)
+class Conventions:
+    """How IoU accuracy counts; the defaults are the paper's wording (section 3.1).
+
+    Attributes
+    ----------
+    rows
+        "boxes": every annotated box is a row; "images": every image is one.
+    group
+        Rows are grouped by their "true" or by the "predicted" finding.
+    gated
+        Whether a row of which the finding is predicted wrongly counts as a miss.
+    several
+        With several boxes in an image a row's overlap is that with its "own" box, or with the
+        "best" of the image's boxes.
+    """
+
+    rows: Literal["boxes", "images"] = "boxes"
+    group: Literal["true", "predicted"] = "true"
+    gated: bool = False
+    several: Literal["own", "best"] = "own"
+
+
+PAPER = Conventions()
+
+
+def conventions(text: str) -> Conventions:
+    """Conventions from words: "paper", or "rows=images, gated=yes" for changes of the paper's.
+
+    Raises
+    ------
+    InputError
+        An unknown name or value; the allowed ones are named.
+    """
+    allowed = {
+        "rows": ("boxes", "images"),
+        "group": ("true", "predicted"),
+        "gated": ("yes", "no"),
+        "several": ("own", "best"),
+    }
+    chosen: dict[str, Any] = {}
+    for part in [] if text.strip() == "paper" else text.split(","):
+        name, _, value = (word.strip() for word in part.partition("="))
+        if name not in allowed:
+            raise not_allowed("conventions", part.strip(), ("paper", *allowed))
+        if value not in allowed[name]:
+            raise not_allowed(f"conventions {name}", value, allowed[name])
+        chosen[name] = value == "yes" if name == "gated" else value
+    return Conventions(**chosen)

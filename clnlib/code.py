@@ -1,0 +1,51 @@
+"""Which files of the package a module depends on, and their hash."""
+
+import ast
+import hashlib
+from pathlib import Path
+
+_ROOT = Path(__file__).resolve().parents[1]
+
+
+def files(*modules: str) -> list[Path]:
+    """The package's files that modules reach by their imports, wherever in the files these stand.
+
+    Parameters
+    ----------
+    modules
+        Dotted names, e.g. "clnlib.model.training".
+
+    Returns
+    -------
+    Sorted absolute paths, the modules' own among them.
+    """
+    found: set[Path] = set()
+    waiting = list(modules)
+    while waiting:
+        name = waiting.pop()
+        path = _ROOT / Path(*name.split("."))
+        file = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+        if file.exists() and file not in found:
+            found.add(file)
+            waiting += _imported(file)
+    return sorted(found)
+
+
+def sha256(*modules: str) -> str:
+    """One hash of all the files that modules reach, names and bytes."""
+    h = hashlib.sha256()
+    for file in files(*modules):
+        h.update(f"{file.relative_to(_ROOT).as_posix()}\n".encode())
+        h.update(hashlib.sha256(file.read_bytes()).digest())
+    return h.hexdigest()
+
+
+def _imported(file: Path) -> list[str]:
+    """The package's modules a file imports; `from a import b` may mean the module `a.b`."""
+    names = []
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+    return [name for name in names if name.split(".")[0] == "clnlib"]
