@@ -27,7 +27,7 @@ def files(*modules: str) -> list[Path]:
         file = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
         if file.exists() and file not in found:
             found.add(file)
-            waiting += _imported(file)
+            waiting += [name.rpartition(".")[0] or name, *_imported(file)]
     return sorted(found)
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -9,10 +10,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from clnlib import paths, runs
+from clnlib import code, paths, runs
 from clnlib.errors import InputError
 from clnlib.progress import Progress
 
+PACKAGE = Path(runs.__file__).parent
 PREDICTIONS = pd.DataFrame({"image": ["a.png", "b.png"], "x1": [0.25, 0.5]})
 HISTORY = pd.DataFrame({"epoch": [1, 2], "loss": [0.5, 0.25]})
 PROVENANCE = {"findings": ["Mass", "Nodule"], "seconds": 1.5}
@@ -171,21 +173,90 @@ def test_code_sha256_in_another_process():
     assert printed.strip() == runs.code_sha256.__wrapped__()
 
 
-def test_code_sha256_covers_what_a_run_depends_on(tmp_path, monkeypatch):
-    """It changes with the code of data and model, not with that of tables and figures."""
-    package = tmp_path / "clnlib"
-    for name in ("findings", "parameters", "runs", "figures", "data/splits", "model/losses"):
-        (package / name).parent.mkdir(parents=True, exist_ok=True)
-        (package / f"{name}.py").write_text("pass\n")
-    monkeypatch.setattr(runs, "__file__", str(package / "runs.py"))
-    before = runs.code_sha256.__wrapped__()
-    (package / "figures.py").write_text("changed\n")
-    assert runs.code_sha256.__wrapped__() == before
+def test_code_sha256_is_the_trainings(monkeypatch):
+    """A run's hash covers what its training reaches, and nothing that only reads records."""
+    reached = {file.relative_to(PACKAGE).as_posix() for file in code.files("clnlib.model.training")}
+    assert {"runs.py", "parameters.py", "data/splits.py", "model/losses.py"} <= reached
+    assert not {name for name in reached if name.startswith(("evaluation/", "paper/", "figures/"))}
+    monkeypatch.setattr(code, "sha256", lambda *modules: ",".join(modules))
+    assert runs.code_sha256.__wrapped__() == "clnlib.model.training"
+
+
+def test_code_hash_changes_with_what_a_module_reaches(tmp_path, monkeypatch):
+    """Each file a module reaches changes its hash, by any form of import; another does not."""
+    texts = {
+        "clnlib/__init__.py": "",
+        "clnlib/a.py": "from clnlib import b\nimport numpy\n",
+        "clnlib/b.py": "def f():\n    from clnlib.room.c import g\n",
+        "clnlib/room/__init__.py": "",
+        "clnlib/room/c.py": "import clnlib.d\n",
+        "clnlib/d.py": "",
+        "clnlib/other.py": "",
+    }
+    for name, text in texts.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    monkeypatch.setattr(code, "_ROOT", tmp_path)
+    before = code.sha256("clnlib.a")
+    (tmp_path / "clnlib/other.py").write_text("changed = 1\n")
+    assert code.sha256("clnlib.a") == before
     seen = {before}
-    for name in ("findings", "parameters", "runs", "data/splits", "model/losses"):
-        (package / f"{name}.py").write_text("changed\n")
-        seen.add(runs.code_sha256.__wrapped__())
-    assert len(seen) == 6
+    for name in set(texts) - {"clnlib/other.py"}:
+        (tmp_path / name).write_text(texts[name] + "changed = 1\n")
+        seen.add(code.sha256("clnlib.a"))
+    assert len(seen) == len(texts)
+
+
+def _record(folder, stage="train"):
+    """A finished record with one row."""
+    folder.mkdir(parents=True)
+    runs.write_json(folder / "parameters.json", {"stage": stage})
+    pd.DataFrame({"epoch": [1]}).to_csv(folder / "history.csv", index=False)
+    return runs.finish(folder, pd.DataFrame({"image": ["a"]}), {"findings": ["Mass"]})
+
+
+def test_a_study_is_its_finished_runs(tmp_path, monkeypatch):
+    """By name, by folder, by pattern; local records before published ones; stages apart."""
+    monkeypatch.setenv("CLN_HOME", str(tmp_path))
+    monkeypatch.setattr(paths, "results", lambda: tmp_path / "results")
+    for name in ("a-lam0.1", "a-lam0.4", "b-lam0.4"):
+        _record(tmp_path / "results" / "s" / name)
+    _record(tmp_path / "results" / "s" / "a-finetune", "finetune")
+    (tmp_path / "results" / "s" / "unfinished").mkdir()
+    names = [run.folder.name for run in runs.study("s")]
+    assert names == ["a-lam0.1", "a-lam0.4", "b-lam0.4"]
+    assert [r.folder.name for r in runs.study("s", "b*, *0.1")] == ["a-lam0.1", "b-lam0.4"]
+    assert [r.folder.name for r in runs.study("s", stage="finetune")] == ["a-finetune"]
+    _record(tmp_path / "runs" / "s" / "mine")
+    assert [r.folder.name for r in runs.study("s")] == ["mine"]
+    assert len(runs.study(str(tmp_path / "results" / "s"))) == 3
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (("sturdy",), "did you mean 'study'"),
+        (("study", "c*"), "no finished train run is called 'c*'; it has a"),
+        (("study", "*", "finetune"), "no finished finetune run"),
+        (("",), "no finished run"),
+    ],
+)
+def test_a_study_that_is_not_there(tmp_path, monkeypatch, given, message):
+    """The message names the nearest study, or the runs it has."""
+    monkeypatch.setenv("CLN_HOME", str(tmp_path))
+    _record(tmp_path / "runs" / "study" / "a")
+    with pytest.raises(InputError, match=re.escape(message)):
+        runs.study(*given)
+
+
+def test_what_is_attached_is_read_and_published(tmp_path):
+    """Further predictions stay with the record and go with its published copy."""
+    run = _record(tmp_path / "run")
+    assert runs.attached(run, "gradcam") is None
+    table = pd.DataFrame({"method": ["127"], "px1": [0.25]})
+    runs.attach(run, "gradcam", table)
+    copy = runs.read(runs.publish(run, tmp_path / "results"))
+    pd.testing.assert_frame_equal(runs.attached(copy, "gradcam"), table)
 
 
 def test_environment_has_versions():
