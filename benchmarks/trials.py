@@ -36,21 +36,13 @@ def main() -> None:
     if folder is None:
         study = load_study(given.config)
         if given.imagenet:
-            study = Study.check(_replaced(study.model_dump(), "imagenet", given.imagenet))
+            study = study.with_imagenet(given.imagenet)
         _train(study, *map(int, given.share.split("/")))
         folder = paths.runs() / study.name
     if given.publish:
         for done in sorted(folder.glob("*/done")):
             runs.publish(runs.read(done.parent), given.publish)
     print(table(folder).to_string(index=False, float_format="%.3f", na_rep="-"))
-
-
-def _replaced(value: Any, old: str, new: str) -> Any:
-    if isinstance(value, dict):
-        return {key: _replaced(held, old, new) for key, held in value.items()}
-    if isinstance(value, list):
-        return [_replaced(held, old, new) for held in value]
-    return new if value == old else value
 
 
 def _train(study: Study, k: int, n: int) -> None:

@@ -27,7 +27,7 @@ def files(*modules: str) -> list[Path]:
         file = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
         if file.exists() and file not in found:
             found.add(file)
-            waiting += [name.rpartition(".")[0] or name, *_imported(file)]
+            waiting += [name.rpartition(".")[0] or name, *imported(file)]
     return sorted(found)
 
 
@@ -40,8 +40,8 @@ def sha256(*modules: str) -> str:
     return h.hexdigest()
 
 
-def _imported(file: Path) -> list[str]:
-    """The package's modules a file imports; `from a import b` may mean the module `a.b`."""
+def imported(file: Path) -> list[str]:
+    """The package's modules a Python file imports; `from a import b` may mean the module `a.b`."""
     names = []
     for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):

@@ -53,6 +53,10 @@ class Study(Parameters):
         ]
         return [self._stage1(backbone) for backbone in dict.fromkeys(backbones)]
 
+    def with_imagenet(self, file: str) -> Self:
+        """The same study with a weight file wherever it says `imagenet`."""
+        return type(self).check(_replaced(self.model_dump(), "imagenet", file))
+
     def _combinations(self, resolve: bool = True) -> list[dict[str, Any]]:
         """The values of every run; with `resolve`, `stage1` becomes the run it stands for."""
         rows = []
@@ -69,6 +73,15 @@ class Study(Parameters):
         if self.finetune is None:
             raise InputError("weights: stage1 needs the study's key finetune")
         return Finetune.check({**self.finetune, "study": self.name, "backbone": backbone})
+
+
+def _replaced(value: Any, old: str, new: str) -> Any:
+    """A copy of nested dicts and lists with one value replaced."""
+    if isinstance(value, dict):
+        return {key: _replaced(held, old, new) for key, held in value.items()}
+    if isinstance(value, list):
+        return [_replaced(held, old, new) for held in value]
+    return new if value == old else value
 
 
 def load_study(path: Path) -> Study:

@@ -202,7 +202,7 @@ def test_class_medoids_by_hand():
     """
     table = pd.DataFrame({"finding": ["Mass"] * 3 + ["Nodule"] * 2})
     table[TRUE_BOX] = [(0, 0, 4, 1), (0, 0, 5, 1), (4, 0, 10, 1), (0, 0, 2, 2), (1, 1, 3, 3)]
-    got = baselines.class_medoids(table)
+    got = baselines.fitted("class-medoid", table.assign(part="train"))
     assert got.index.tolist() == ["Mass", "Nodule"]
     assert got.to_numpy().tolist() == [[0, 0, 5, 1], [0, 0, 2, 2]]
 
@@ -211,7 +211,7 @@ def test_blind_uses_training_rows_only():
     """What lies in validation and test changes no medoid."""
     table = predictions()
     blind = baselines.blind(table)
-    medoids = baselines.class_medoids(table[table["part"] == "train"])
+    medoids = baselines.fitted("class-medoid", table)
     np.testing.assert_array_equal(blind[PREDICTED_BOX], medoids.loc[table["finding"]])
     pd.testing.assert_frame_equal(
         blind.drop(columns=PREDICTED_BOX), table.drop(columns=PREDICTED_BOX)
@@ -226,7 +226,8 @@ def test_blind_without_a_training_box():
     table = predictions()
     train = table["part"] == "train"
     some = table[~(train & (table["finding"] == "Mass"))]
-    everything = baselines.class_medoids(some[some["part"] == "train"].assign(finding="any"))
+    alike = some.assign(finding="any")
+    everything = baselines.fitted("class-medoid", alike)
     got = baselines.blind(some).query("finding == 'Mass'")[PREDICTED_BOX]
     np.testing.assert_array_equal(got, np.tile(everything.loc["any"], (len(got), 1)))
 

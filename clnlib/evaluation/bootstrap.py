@@ -1,16 +1,21 @@
 """Intervals over patients: a patient's rows are drawn together or not at all.
 
 A resample is a row of counts, how often each row of the data is drawn; every statistic is
-computed for all resamples at once.
+computed for all resamples at once, and two runs on the same rows share their resamples.
 """
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from clnlib.errors import InputError
+from clnlib.runs import TRUE_BOX, Run
+
 RESAMPLES = 2000
 
 Counts = NDArray[np.float64]
+
+_BLOCK = 2**17  # numbers of a block of resamples: its few arrays stay in a core's cache
 
 
 def counts(patients: ArrayLike, resamples: int = RESAMPLES, seed: int = 0) -> Counts:
@@ -39,6 +44,22 @@ def counts(patients: ArrayLike, resamples: int = RESAMPLES, seed: int = 0) -> Co
     return np.concatenate([np.ones((1, len(codes))), drawn[:, codes]])
 
 
+def jackknife_counts(patients: ArrayLike) -> Counts:
+    """Counts that leave out one patient each, for `bca`.
+
+    Parameters
+    ----------
+    patients
+        (N,) patient of each row.
+
+    Returns
+    -------
+    (P, N) float64, 0 or 1; row i has every patient but the i-th to appear.
+    """
+    codes, patient = pd.factorize(np.asarray(patients))
+    return (np.arange(len(patient))[:, None] != codes).astype(np.float64)
+
+
 def group_means(values: ArrayLike, groups: ArrayLike, drawn: Counts) -> NDArray[np.float64]:
     """Means of values within groups, for every resample.
 
@@ -56,7 +77,8 @@ def group_means(values: ArrayLike, groups: ArrayLike, drawn: Counts) -> NDArray[
     (R, F, K); NaN where a resample has no row of a group.
     """
     v, g = np.asarray(values, dtype=np.float64), np.asarray(groups, dtype=np.float64)
-    sums = np.stack([drawn @ (g * v[:, [k]]) for k in range(v.shape[1])], axis=2)
+    members = (g[:, :, None] * v[:, None, :]).reshape(len(g), -1)
+    sums = (drawn @ members).reshape(len(drawn), g.shape[1], v.shape[1])
     size = (drawn @ g)[:, :, None]
     return np.divide(sums, size, out=np.full_like(sums, np.nan), where=size > 0)
 
@@ -75,18 +97,39 @@ def auc(truth: ArrayLike, score: ArrayLike, drawn: Counts) -> NDArray[np.float64
 
     Returns
     -------
-    (R,); NaN where a resample has no 1 or no 0.
+    (R,); NaN where a resample has no 1 or no 0, and everywhere if a score is NaN.
     """
-    s = np.asarray(score, dtype=np.float64)
-    order = np.argsort(s, kind="stable")
-    first = np.flatnonzero(np.diff(s[order], prepend=-np.inf) > 0)
-    weight, is_true = drawn[:, order], np.asarray(truth, dtype=np.float64)[order]
-    positive = np.add.reduceat(weight * is_true, first, axis=1)
-    negative = np.add.reduceat(weight * (1 - is_true), first, axis=1)
-    below = np.cumsum(negative, axis=1) - negative / 2
-    pairs = positive.sum(axis=1) * negative.sum(axis=1)
-    wins: Counts = (positive * below).sum(axis=1)
+    s, is_true = np.asarray(score, dtype=np.float64), np.asarray(truth, dtype=bool)
+    if np.isnan(s).any():
+        return np.full(len(drawn), np.nan)
+    true, rest = np.flatnonzero(is_true), np.flatnonzero(~is_true)
+    rest = rest[np.argsort(s[rest], kind="stable")]
+    below, upto = (np.searchsorted(s[rest], s[true], side) for side in ("left", "right"))
+    wins = np.empty(len(drawn))
+    step = max(1, _BLOCK // max(1, len(s)))
+    for start in range(0, len(drawn), step):
+        block = drawn[start : start + step]
+        beaten = np.zeros((len(block), len(rest) + 1))  # weight of the first k of the rest
+        np.cumsum(block[:, rest], axis=1, out=beaten[:, 1:])
+        won = beaten[:, below] + beaten[:, upto]
+        wins[start : start + step] = np.einsum("rn,rn->r", block[:, true], won) / 2
+    pairs = (drawn @ is_true) * (drawn @ ~is_true)
     return np.divide(wins, pairs, out=np.full_like(wins, np.nan), where=pairs > 0)
+
+
+def mean_defined(samples: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Mean over the last axis of what is defined there; NaN where nothing is.
+
+    For means over findings: a resample may lack one, and the mean is then over the others.
+    """
+    number = (~np.isnan(samples)).sum(axis=-1)
+    sums = np.nansum(samples, axis=-1)
+    return np.divide(sums, number, out=np.full_like(sums, np.nan), where=number > 0)
+
+
+def undefined(samples: NDArray[np.float64]) -> int:
+    """The number of resamples (entry 0, the data, is none) in which a statistic is NaN."""
+    return int(np.isnan(samples[1:]).sum())
 
 
 def interval(samples: NDArray[np.float64], level: float = 0.95) -> tuple[float, float, float]:
@@ -95,6 +138,159 @@ def interval(samples: NDArray[np.float64], level: float = 0.95) -> tuple[float, 
     Resamples in which the statistic is undefined (NaN) are left out; an interval of none is NaN.
     """
     tail = (1 - level) / 2
-    defined = samples[1:][~np.isnan(samples[1:])]
+    defined = _defined(samples[1:])
     low, high = np.quantile(defined, [tail, 1 - tail]) if len(defined) else (np.nan, np.nan)
     return float(samples[0]), float(low), float(high)
+
+
+def bca(
+    samples: NDArray[np.float64], jackknife: NDArray[np.float64], level: float = 0.95
+) -> tuple[float, float, float]:
+    """The value of the data (entry 0) and the bias-corrected, accelerated interval.
+
+    Parameters
+    ----------
+    samples
+        (1 + R,) the statistic over `counts`.
+    jackknife
+        (P,) the same statistic over `jackknife_counts`.
+    level
+        Of the interval, between 0 and 1.
+
+    Returns
+    -------
+    Value, low, high. Undefined entries (NaN) of both arguments are left out. A jackknife without
+    spread has no acceleration, so a statistic that never varies gets an interval of length 0.
+    Low and high are NaN where the interval does not exist: no defined resample, or all of them
+    on one side of the value.
+
+    References
+    ----------
+    Efron, Better bootstrap confidence intervals, JASA 82 (1987), 171-185; resamples equal to the
+    value count half, as in SciPy.
+    """
+    from scipy.special import ndtr, ndtri
+
+    value, defined = float(samples[0]), _defined(samples[1:])
+    share = ((defined < value).sum() + (defined <= value).sum()) / max(1, 2 * len(defined))
+    if not 0 < share < 1:
+        return value, np.nan, np.nan
+    bias, a = ndtri(share), acceleration(jackknife)
+    shifted = bias + ndtri(np.array([(1 - level) / 2, (1 + level) / 2]))
+    low, high = np.quantile(defined, ndtr(bias + shifted / (1 - a * shifted)))
+    return value, float(low), float(high)
+
+
+def acceleration(jackknife: NDArray[np.float64]) -> float:
+    """The acceleration of `bca`: a sixth of the skewness of the leave-one-patient-out values.
+
+    With U the mean less each value, sum(U³) / (6 sum(U²)^(3/2)); 0 without spread.
+    """
+    defined = _defined(jackknife)
+    if not len(defined) or defined.min() == defined.max():
+        return 0.0
+    u = defined.mean() - defined
+    return float((u**3).sum() / (6 * (u**2).sum() ** 1.5))
+
+
+def paired_rows(a: Run, b: Run, part: str = "test") -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The rows of a part of two runs, in one order: row k of both is the same box.
+
+    With them one matrix of `counts` serves both runs, which is what makes a comparison paired.
+
+    Raises
+    ------
+    InputError
+        The runs differ in the part's rows (image, patient, finding, box), or only one of them has
+        phantoms, which bear the names and boxes of the radiographs.
+    """
+    names = f"runs {a.folder.name} and {b.folder.name}"
+    if len({run.parameters.get("dataset") == "phantom" for run in (a, b)}) > 1:
+        raise InputError(f"{names}: not comparable, one has seen phantoms, the other radiographs")
+    keys = ["image", "patient", "finding", *TRUE_BOX]
+    rows = [
+        table[table["part"] == part].sort_values(keys, ignore_index=True)
+        for table in (a.predictions, b.predictions)
+    ]
+    if not rows[0][keys].equals(rows[1][keys]):
+        both = len(rows[0][keys].merge(rows[1][keys], on=keys))
+        raise InputError(
+            f"{names}: not comparable, of their {len(rows[0])} and {len(rows[1])} {part} rows "
+            f"they share {both}; compare runs of one data set, protocol and split_seed"
+        )
+    return rows[0], rows[1]
+
+
+def difference(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The statistic of run `a` less that of run `b`, resample by resample.
+
+    Parameters
+    ----------
+    a, b
+        (1 + R, ...) over the same `counts` of `paired_rows`.
+
+    Returns
+    -------
+    (1 + R, ...) for `interval`, `bca` and `two_sided_p`; NaN where either is undefined.
+
+    Raises
+    ------
+    ValueError
+        The shapes differ: the resamples were not the same ones.
+    """
+    if a.shape != b.shape:
+        raise ValueError(f"samples of shapes {a.shape} and {b.shape} are not paired")
+    return a - b
+
+
+def two_sided_p(samples: NDArray[np.float64]) -> float:
+    """Bootstrap p-value of a difference being zero.
+
+    Twice the smaller share of resamples at or beyond zero on either side, at most 1; one is
+    added to both counts, so that p is never below 2 / (R + 1). NaN without a defined resample.
+
+    References
+    ----------
+    Davison and Hinkley, Bootstrap Methods and their Application (1997), sections 4.2 and 5.4.
+    """
+    defined = _defined(samples[1:])
+    if not len(defined):
+        return np.nan
+    beyond = min((defined <= 0).sum(), (defined >= 0).sum())
+    return float(min(1.0, 2 * (1 + beyond) / (1 + len(defined))))
+
+
+def wilson(
+    k: ArrayLike, n: ArrayLike, level: float = 0.95
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Wilson's interval of a share k / n of independent cases.
+
+    Parameters
+    ----------
+    k, n
+        Broadcast; 0 <= k <= n.
+    level
+        Of the interval, between 0 and 1.
+
+    Returns
+    -------
+    Low and high, in [0, 1]; NaN where n is 0.
+
+    References
+    ----------
+    Wilson, Probable inference, JASA 22 (1927), 209-212.
+    """
+    from scipy.special import ndtri
+
+    hits, cases = np.broadcast_arrays(np.asarray(k, np.float64), np.asarray(n, np.float64))
+    cases = np.where(cases > 0, cases, np.nan)
+    z2 = ndtri((1 + level) / 2) ** 2
+    centre = (hits + z2 / 2) / (cases + z2)
+    half = np.sqrt(z2 * (hits * (1 - hits / cases) + z2 / 4)) / (cases + z2)
+    # At none and at all the formula ends at exactly 0 and 1; its rounding does not.
+    low, high = np.where(hits == 0, 0, centre - half), np.where(hits == cases, 1, centre + half)
+    return np.where(cases > 0, low, np.nan), np.where(cases > 0, high, np.nan)
+
+
+def _defined(samples: NDArray[np.float64]) -> NDArray[np.float64]:
+    return samples[~np.isnan(samples)]

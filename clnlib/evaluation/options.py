@@ -18,7 +18,8 @@ class Evaluation(Parameters):
     study: str = _field("phantom", "name of a study under runs/ or results/, or its folder")
     runs: str = _field("*", "which of its runs: names or patterns, separated by commas")
     conventions: str = _field(
-        "paper", "paper, or changes of it: rows=images, group=predicted, gated=yes, several=best"
+        "paper",
+        "paper, or switches of it (rows, group, gated, several) as the notebook localisation lists",
     )
 
     @field_validator("conventions")

@@ -7,6 +7,26 @@ import pandas as pd
 _TABLES = Path(__file__).with_name("tables")
 OK, SUSPECT, MISSING = "ok", "suspect", "missing"  # transcription of a row of Table 1
 
+VARIANTS: dict[str, str] = {
+    "resnet50v2": "CLN-ResNet50V2",
+    "mobilenetv3small": "CLN-MobileNetV3Small",
+    "efficientnetb4": "CLN-EfficientNetB4",
+    "inceptionv3": "CLN-InceptionV3",
+    "xception": "CLN-Xception",
+    "chexnet": "CLN-CheXNet",
+}
+"""The tables' name of the variant with each backbone."""
+
+LAMBDAS: dict[str, float] = {
+    "resnet50v2": 0.1,
+    "mobilenetv3small": 0.4,
+    "efficientnetb4": 0.1,
+    "inceptionv3": 0.4,
+    "xception": 0.2,
+    "chexnet": 0.4,
+}
+"""The λ each backbone's variant of Tables 1 and 2 was trained with (section 3.2)."""
+
 
 def table1() -> pd.DataFrame:
     """Table 1: IoU accuracy of 11 methods and variants at seven thresholds.
@@ -44,3 +64,15 @@ def table2() -> pd.DataFrame:
 def table3() -> pd.DataFrame:
     """Table 3: `total` and `trainable` parameters and `gflops` of the six variants, by `model`."""
     return pd.read_csv(_TABLES / "table3.csv").set_index("model")
+
+
+def lambda_ranges() -> pd.DataFrame:
+    """The mean AUC over λ = 0.1 to 0.9 in the text of section 3.4.2.
+
+    Returns
+    -------
+    DataFrame
+        Index `backbone`; columns `auc_low`, `auc_high` and `auc_sd`, the standard deviation (of
+        the sample or of the nine values, the paper does not say).
+    """
+    return pd.read_csv(_TABLES / "lambda.csv").set_index("backbone")

@@ -1,5 +1,80 @@
 """Tables: run records in, styled frames out, the paper's value beside ours and the blind box."""
 
-from clnlib.tables.summary import label_auc, summary
+from clnlib.tables.baselines import (
+    beaten,
+    blind_accuracy,
+    blind_boxes,
+    styled_beaten,
+    styled_blind,
+)
+from clnlib.tables.classification import beside_table2, classification, styled_classification
+from clnlib.tables.complexity import (
+    complexity_table,
+    styled_complexity,
+    styled_latency,
+    styled_pooling,
+)
+from clnlib.tables.localisation import (
+    convention_effects,
+    curves,
+    decay,
+    localisation,
+    styled,
+    styled_effects,
+)
+from clnlib.tables.significance import (
+    accuracy_by_threshold,
+    accuracy_claims,
+    auc_claims,
+    claim_verdicts,
+    claims_tally,
+    nested_thresholds,
+    runs_told,
+    statements_classification,
+    statements_localisation,
+    styled_by_threshold,
+    styled_claims,
+    styled_nested,
+    styled_runs,
+)
+from clnlib.tables.summary import by_split, label_auc, labels, overview, paper_runs, summary
 
-__all__ = ["label_auc", "summary"]
+__all__ = [
+    "accuracy_by_threshold",
+    "accuracy_claims",
+    "auc_claims",
+    "beaten",
+    "beside_table2",
+    "blind_accuracy",
+    "blind_boxes",
+    "by_split",
+    "claim_verdicts",
+    "claims_tally",
+    "classification",
+    "complexity_table",
+    "convention_effects",
+    "curves",
+    "decay",
+    "label_auc",
+    "labels",
+    "localisation",
+    "nested_thresholds",
+    "overview",
+    "paper_runs",
+    "runs_told",
+    "statements_classification",
+    "statements_localisation",
+    "styled",
+    "styled_beaten",
+    "styled_blind",
+    "styled_by_threshold",
+    "styled_claims",
+    "styled_classification",
+    "styled_complexity",
+    "styled_effects",
+    "styled_latency",
+    "styled_nested",
+    "styled_pooling",
+    "styled_runs",
+    "summary",
+]

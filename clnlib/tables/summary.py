@@ -1,14 +1,71 @@
-"""Tables for pages: a run's numbers beside the image-blind box, with intervals over patients."""
+"""Tables for pages: runs' numbers beside the image-blind box, with intervals over patients."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from clnlib.evaluation import baselines, bootstrap, metrics
+from clnlib.evaluation.metrics import PAPER, Conventions
+from clnlib.paper import published
 from clnlib.runs import LABEL, PROBABILITY, Run
+from clnlib.tables.style import Page, cells, page
+
+ACCURACY, MEAN_IOU, BOX_ACC = "IoU accuracy", "mean IoU", "MaxBoxAcc"
+QUANTITIES: tuple[tuple[str, float], ...] = (
+    *((ACCURACY, t) for t in metrics.THRESHOLDS),
+    (MEAN_IOU, np.nan),
+    (BOX_ACC, np.nan),
+)
+"""What Table 1 and its companions hold: quantity and T, in the order of `samples`' last axis."""
 
 
-def summary(run: Run, part: str = "test", resamples: int = bootstrap.RESAMPLES) -> pd.DataFrame:
+def samples(
+    rows: pd.DataFrame, findings: Sequence[str], convention: Conventions, drawn: bootstrap.Counts
+) -> NDArray[np.float64]:
+    """Every quantity of every finding and of their mean, for every resample.
+
+    Parameters
+    ----------
+    rows
+        (N,) predictions of a part.
+    findings
+        F of them.
+    convention
+        How IoU accuracy counts.
+    drawn
+        (R, N) from `bootstrap.counts`.
+
+    Returns
+    -------
+    (R, F + 1, len(QUANTITIES)); last of the second axis the mean over findings, NaN where a
+    resample has no row of a finding (the mean leaves that out).
+    """
+    counted = metrics.rows(rows.reset_index(drop=True), findings, convention)
+    overlap = counted["iou"].to_numpy()
+    hits = [overlap > t for t in metrics.THRESHOLDS]
+    box_acc = np.mean([overlap > t for t in metrics.BOX_ACC_THRESHOLDS], axis=0)
+    groups = np.stack([counted["finding"] == f for f in findings], axis=1)
+    values = np.stack([*hits, overlap, box_acc], axis=1)
+    each = bootstrap.group_means(values, groups, drawn[:, counted.index])
+    mean = bootstrap.mean_defined(each.transpose(0, 2, 1))
+    return np.concatenate([each, mean[:, None]], axis=1)
+
+
+def told(convention: Conventions) -> Conventions:
+    """The same conventions for a box that is told the true finding, so never predicts another."""
+    return replace(convention, gated=False, group="true")
+
+
+def summary(
+    run: Run,
+    part: str = "test",
+    resamples: int = bootstrap.RESAMPLES,
+    convention: Conventions = PAPER,
+) -> pd.DataFrame:
     """Mean AUC, mean IoU and IoU accuracy of a part, beside the blind box.
 
     All are means over findings, with 95 % percentile intervals over patients; findings without
@@ -22,6 +79,8 @@ def summary(run: Run, part: str = "test", resamples: int = bootstrap.RESAMPLES) 
         "train", "validation" or "test".
     resamples
         Of the patients.
+    convention
+        How IoU accuracy counts (AUC always counts boxes).
 
     Returns
     -------
@@ -32,19 +91,17 @@ def summary(run: Run, part: str = "test", resamples: int = bootstrap.RESAMPLES) 
     rows = run.predictions[run.predictions["part"] == part]
     findings = [f for f in run.findings if (rows["finding"] == f).any()]
     drawn = bootstrap.counts(rows["patient"], resamples)
-    truth = np.stack([rows["finding"] == f for f in findings], axis=1)
-    areas = [
-        bootstrap.auc(truth[:, k], rows[PROBABILITY + f], drawn) for k, f in enumerate(findings)
-    ]
-    table = {"mean AUC": [*_interval(np.stack(areas, axis=1)), np.nan, np.nan, np.nan]}
-    values = []
-    for predictions in (rows, baselines.blind(run.predictions).loc[rows.index]):
-        overlap = metrics.box_iou(predictions).to_numpy()
-        above = [overlap > t for t in metrics.THRESHOLDS]
-        values.append(bootstrap.group_means(np.stack([overlap, *above], axis=1), truth, drawn))
-    names = ["mean IoU", *(f"IoU accuracy, T = {t}" for t in metrics.THRESHOLDS)]
-    for k, name in enumerate(names):
-        table[name] = [n for means in values for n in _interval(means[:, :, k])]
+    areas = [bootstrap.auc(rows["finding"] == f, rows[PROBABILITY + f], drawn) for f in findings]
+    mean = bootstrap.mean_defined(np.stack(areas, axis=1))
+    table = {"mean AUC": [*bootstrap.interval(mean), np.nan, np.nan, np.nan]}
+    blind = baselines.blind(run.predictions).loc[rows.index]
+    both = (
+        samples(rows, run.findings, convention, drawn),
+        samples(blind, run.findings, told(convention), drawn),
+    )
+    names = [f"{ACCURACY}, T = {t}" for t in metrics.THRESHOLDS]
+    for k, name in [(len(names), MEAN_IOU), *enumerate(names)]:
+        table[name] = [n for drawn_means in both for n in bootstrap.interval(drawn_means[:, -1, k])]
     columns = ["network", "low", "high", "blind box", "blind low", "blind high"]
     return pd.DataFrame.from_dict(table, orient="index", columns=columns)
 
@@ -64,17 +121,81 @@ def label_auc(run: Run, resamples: int = bootstrap.RESAMPLES) -> pd.DataFrame:
         rows = run.predictions[run.predictions["part"] == part]
         drawn = bootstrap.counts(rows["patient"], resamples)
         areas = [bootstrap.auc(rows[LABEL + f], rows[PROBABILITY + f], drawn) for f in run.findings]
+        # The mean is over what the part itself defines, in every resample.
         defined = [a for a in areas if not np.isnan(a[0])]
         numbers = [bootstrap.interval(a) if not np.isnan(a[0]) else (np.nan,) * 3 for a in areas]
-        numbers.append(_interval(np.stack(defined, axis=1)) if defined else (np.nan,) * 3)
+        mean = bootstrap.mean_defined(np.stack(defined, axis=1)) if defined else None
+        numbers.append((np.nan,) * 3 if mean is None else bootstrap.interval(mean))
         for name, values in zip(("", " low", " high"), zip(*numbers, strict=True), strict=True):
             parts[part + name] = values
     return pd.DataFrame(parts, index=[*run.findings, metrics.MEAN])
 
 
-def _interval(per_finding: NDArray[np.float64]) -> tuple[float, float, float]:
-    """Value and interval of the mean over findings; a resample may lack a finding."""
-    number = (~np.isnan(per_finding)).sum(axis=1)
-    sums = np.nansum(per_finding, axis=1)
-    means = np.divide(sums, number, out=np.full_like(sums, np.nan), where=number > 0)
-    return bootstrap.interval(means)
+def labels(runs: Sequence[Run]) -> list[str]:
+    """A name for every run: variant and λ, the seed and the digest where those are not enough."""
+
+    def named(run: Run, seed: bool, digest: bool) -> str:
+        backbone = run.parameters["backbone"]
+        text = f"{published.VARIANTS.get(backbone, backbone)}, λ = {run.parameters['lam']:g}"
+        text += f", seed {run.parameters['seed']}" if seed else ""
+        return text + (f" ({run.folder.name.rsplit('-', 1)[-1]})" if digest else "")
+
+    seed, digest = (False, True, True), (False, False, True)
+    tries = [[named(r, s, d) for r in runs] for s, d in zip(seed, digest, strict=True)]
+    times = [Counter(names) for names in tries]
+    return [
+        next((n for n, count in zip(names, times, strict=True) if count[n] == 1), names[-1])
+        for names in zip(*tries, strict=True)
+    ]
+
+
+def paper_runs(runs: Sequence[Run]) -> list[Run]:
+    """Each backbone's run with the λ of the paper's tables, its first run where there is none."""
+    best: dict[str, Run] = {}
+    for run in runs:
+        backbone = run.parameters["backbone"]
+        wanted = published.LAMBDAS.get(backbone)
+        held = best.get(backbone)
+        is_wanted = run.parameters["lam"] == wanted
+        if held is None or (is_wanted and held.parameters["lam"] != wanted):
+            best[backbone] = run
+    return list(best.values())
+
+
+def by_split(runs: Sequence[Run]) -> dict[str, Run]:
+    """The first run of every split, by the split's name; runs of one share their blind boxes."""
+    first: dict[str, Run] = {}
+    for run in runs:
+        p = run.parameters
+        first.setdefault(f"{p['dataset']}, {p['protocol']} split, seed {p['split_seed']}", run)
+    return first
+
+
+def overview(
+    runs: Sequence[Run], convention: Conventions = PAPER, resamples: int = bootstrap.RESAMPLES
+) -> Page:
+    """A line per run: mean AUC, mean IoU, IoU accuracy at four T, each beside the blind box.
+
+    Parameters
+    ----------
+    runs
+        Finished stage-2 runs.
+    convention
+        How IoU accuracy counts.
+    resamples
+        Of the patients.
+    """
+    shown = ["mean AUC", MEAN_IOU, *(f"{ACCURACY}, T = {t}" for t in (0.1, 0.3, 0.5, 0.7))]
+    lines = {}
+    for name, run in zip(labels(runs), runs, strict=True):
+        table = summary(run, resamples=resamples, convention=convention).loc[shown]
+        lines[name, "network"] = cells(table, "network", "low", "high")
+        lines[name, "blind box"] = cells(table, "blind box", "blind low", "blind high")
+    heads = [name.replace(f"{ACCURACY}, ", "") for name in shown]
+    frame = pd.DataFrame.from_dict(lines, orient="index", columns=heads)
+    frame.index = pd.MultiIndex.from_tuples(lines)
+    return page(
+        frame,
+        "Test part, means over findings with 95 % intervals over patients; T: IoU accuracy at T. "
+        "The blind box never sees the image but is told the true finding.",
+    )

@@ -1,7 +1,6 @@
-"""Figures: data in, Axes out. Colours are Okabe and Ito's, safe for colour-blind readers."""
+"""Radiographs with boxes, heat maps and probabilities (Figures 3 and 6)."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,40 +8,14 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from clnlib.evaluation.boxes import iou
-from clnlib.runs import PREDICTED_BOX, PROBABILITY, TRUE_BOX, write_atomically
+from clnlib.figures.style import BLIND, CAM, PREDICTED, TRUE
+from clnlib.runs import PREDICTED_BOX, PROBABILITY, TRUE_BOX
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-TRUE, PREDICTED, BLIND, OTHER = "#009E73", "#D55E00", "#666666", "#0072B2"
-
-
-def learning_curves(history: pd.DataFrame, names: Sequence[str], best: int, axes: "Axes") -> "Axes":
-    """Training (thin) and validation (thick) values of some columns over the epochs.
-
-    Parameters
-    ----------
-    history
-        One row per epoch, columns `epoch`, `<name>`, `val_<name>`.
-    names
-        Columns to draw; absent ones are left out.
-    best
-        The epoch whose weights were kept, marked.
-    axes
-        Where to draw.
-    """
-    for colour, name in zip((OTHER, PREDICTED, TRUE), names, strict=False):
-        for column, width in ((name, 1), (f"val_{name}", 2.5)):
-            if column in history:
-                axes.plot("epoch", column, data=history, color=colour, lw=width, label=column)
-    axes.axvline(best, color=BLIND, ls=":", lw=1)
-    axes.annotate(
-        " kept", (best, 1), xycoords=("data", "axes fraction"), va="top", color=BLIND, fontsize=8
-    )
-    axes.set_xlabel("epoch")
-    axes.legend(frameon=False, fontsize=8)
-    return axes
+CAM_BOX = ["cx1", "cy1", "cx2", "cy2"]
 
 
 def boxes_on_image(grey: ArrayLike, boxes: Sequence[tuple[ArrayLike, str]], axes: "Axes") -> "Axes":
@@ -83,16 +56,10 @@ def gallery(rows: pd.DataFrame, pixels: NDArray[np.uint8], columns: int = 4) -> 
     columns
         Pictures side by side.
     """
-    import matplotlib.pyplot as plt
-
-    lines = -(-len(rows) // columns)
-    size = (2.2 * columns, 2.45 * lines)
-    figure, grid = plt.subplots(lines, columns, figsize=size, squeeze=False, layout="constrained")
-    for axes in grid.flat:
-        axes.set_axis_off()
+    figure, panels = _panels(len(rows), columns)
     predicted = PREDICTED_BOX[0] in rows
     overlap = iou(rows[TRUE_BOX], rows[PREDICTED_BOX]) if predicted else None
-    for k, axes in enumerate(grid.flat[: len(rows)]):
+    for k, axes in enumerate(panels):
         boxes = [(rows[TRUE_BOX].iloc[k], TRUE)]
         title = str(rows["finding"].iloc[k])
         if overlap is not None:
@@ -105,27 +72,52 @@ def gallery(rows: pd.DataFrame, pixels: NDArray[np.uint8], columns: int = 4) -> 
     return figure
 
 
-def accuracy_curves(table: pd.DataFrame, axes: "Axes") -> "Axes":
-    """IoU accuracy against T, the network and the image-blind box with their intervals (Figure 2).
+def cam_gallery(
+    rows: pd.DataFrame,
+    pixels: NDArray[np.uint8],
+    heat: NDArray[np.uint8] | None,
+    columns: int = 4,
+) -> "Figure":
+    """Images under their heat map, with the true, the head's and the heat map's box (Figure 6).
 
     Parameters
     ----------
-    table
-        From `clnlib.tables.summary`.
-    axes
-        Where to draw.
+    rows
+        Box frame with the head's boxes `px1` to `py2` and, where there are any, those made from
+        the heat map, `cx1` to `cy2`; one picture per row.
+    pixels
+        (len(rows), S, S) uint8, row by row.
+    heat
+        (len(rows), h, w) uint8, stretched over the image: the larger, the less of the image shows
+        through. None: images without one.
+    columns
+        Pictures side by side.
     """
-    rows = table[table.index.str.startswith("IoU accuracy")]
-    t = [float(name.rsplit(" ", 1)[1]) for name in rows.index]
-    for name, ends, colour in (
-        ("network", ("low", "high"), PREDICTED),
-        ("blind box", ("blind low", "blind high"), BLIND),
-    ):
-        axes.plot(t, rows[name], "o-", color=colour, label=name)
-        axes.fill_between(t, rows[ends[0]], rows[ends[1]], color=colour, alpha=0.2, lw=0)
-    axes.set(xlabel="T(IoU)", ylabel="IoU accuracy", ylim=(0, 1))
-    axes.legend(frameon=False)
-    return axes
+    shown = [(TRUE_BOX, TRUE), (PREDICTED_BOX, PREDICTED), (CAM_BOX, CAM)]
+    shown = [(names, colour) for names, colour in shown if names[0] in rows]
+    figure, panels = _panels(len(rows), columns)
+    for k, axes in enumerate(panels):
+        boxes_on_image(pixels[k], [(rows[names].iloc[k], c) for names, c in shown], axes)
+        if heat is not None:
+            height, width = pixels[k].shape
+            axes.imshow(heat[k], cmap="cividis", vmin=0, vmax=255, alpha=heat[k] / 255 * 0.6,
+                        extent=(0, width, height, 0), interpolation="bilinear")  # fmt: skip
+        axes.set_title(str(rows["finding"].iloc[k]), fontsize=8)
+    words = {TRUE: "green: true box", PREDICTED: "orange: box head", CAM: "blue: heat map's box"}
+    figure.suptitle(", ".join(words[colour] for _, colour in shown), fontsize=8)
+    return figure
+
+
+def _panels(number: int, columns: int) -> "tuple[Figure, list[Axes]]":
+    """A figure of so many square pictures, and the places that are used."""
+    import matplotlib.pyplot as plt
+
+    lines = -(-number // columns)
+    size = (2.2 * columns, 2.45 * lines)
+    figure, grid = plt.subplots(lines, columns, figsize=size, squeeze=False, layout="constrained")
+    for axes in grid.flat:
+        axes.set_axis_off()
+    return figure, list(grid.flat[:number])
 
 
 def probability_bars(probabilities: pd.Series, axes: "Axes") -> "Axes":
@@ -160,11 +152,3 @@ def prediction(grey: ArrayLike, row: pd.Series) -> "Figure":
     probability_bars(shares.rename(lambda name: name.removeprefix(PROBABILITY)), right)
     figure.suptitle("research software, not for clinical use", fontsize=7, color=BLIND)
     return figure
-
-
-def save(figure: "Figure", path: Path) -> None:
-    """Write a figure as PNG, whole or not at all, and close it."""
-    import matplotlib.pyplot as plt
-
-    write_atomically(path, lambda p: figure.savefig(p, dpi=150))
-    plt.close(figure)

@@ -1,0 +1,282 @@
+"""Grad-CAM on the last feature map of either network, for either head, batched.
+
+The network is cut at the feature map. Everything before the cut runs forward only; gradients are
+taken of the heads alone, which is why a batch costs hardly more than a prediction.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import pandas as pd
+from keras import layers, ops
+from numpy.typing import ArrayLike, NDArray
+
+from clnlib import runs
+from clnlib.data import sources
+from clnlib.errors import InputError, not_allowed
+from clnlib.model.losses import iou
+from clnlib.model.network import backbone_layers
+from clnlib.model.predict import load_model
+from clnlib.parameters import Prepare
+
+TRUE_FINDING, PREDICTED_FINDING, OVERLAP = "true finding", "predicted finding", "overlap"
+TARGETS = (TRUE_FINDING, PREDICTED_FINDING, OVERLAP, *runs.TRUE_BOX)
+
+
+def heat_maps(
+    model: Any,
+    images: ArrayLike,
+    target: str | ArrayLike,
+    layer: str | None = None,
+    batch_size: int = 32,
+) -> NDArray[np.float32]:
+    """Grad-CAM: where the feature map argues for a target, in inference mode.
+
+    Parameters
+    ----------
+    model
+        From `build_cln` or `build_classifier`, or any functional model with their layer names;
+        its backbone may be one nested model.
+    images
+        (N, S, S) or (N, S, S, 1) grey values 0 to 255.
+    target
+        What is differentiated: a class index or (N,) class indices (the finding's score before
+        softmax or sigmoid, the reference's y^c); "x1", "y1", "x2" or "y2" (the box head's
+        output); or (N, 4) relative `xyxy` boxes (the IoU of the predicted box with them, which
+        has no gradient where the two do not overlap).
+    layer
+        The layer whose output is the feature map; None: what the layer `pool` or `flatten` reads.
+    batch_size
+        Images at a time; the maps do not depend on it.
+
+    Returns
+    -------
+    (N, h, w) float32, ≥ 0, at the feature map's own resolution; all 0 where nothing argues for
+    the target (all weighted sums negative, or a coordinate under its ReLU).
+
+    Raises
+    ------
+    InputError
+        A target of another kind or range, or a layer that does not cut the network in two.
+
+    References
+    ----------
+    Selvaraju et al., Grad-CAM, ICCV 2017, Eq. 1 and 2.
+    """
+    pixels = np.asarray(images)
+    pixels = pixels[..., None] if pixels.ndim == 3 else pixels
+    output, wanted = _wanted(model, target, len(pixels))
+    step = _step(*_halves(model, layer, output), overlap=output == OVERLAP)
+    maps = [
+        ops.convert_to_numpy(step(pixels[k : k + batch_size], wanted[k : k + batch_size]))
+        for k in range(0, len(pixels), batch_size)
+    ]
+    return np.concatenate(maps)
+
+
+def _wanted(model: Any, target: str | ArrayLike, number: int) -> tuple[str, NDArray[np.float32]]:
+    """The output to differentiate and, per image, its one-hot choice or the box to overlap."""
+    if isinstance(target, str):
+        if target not in runs.TRUE_BOX:
+            raise not_allowed("Grad-CAM target", target, runs.TRUE_BOX)
+        return "box", np.tile(np.eye(4, dtype=np.float32)[runs.TRUE_BOX.index(target)], (number, 1))
+    given = np.asarray(target)
+    if given.shape == (number, 4):
+        return OVERLAP, given.astype(np.float32)
+    output = _layer(model, ("finding", "labels")).name
+    classes = int(model.output[output].shape[-1])
+    if given.ndim > 1 or given.dtype.kind not in "iu" or (given.ndim and len(given) != number):
+        raise InputError(
+            f"Grad-CAM target: {given.dtype} {given.shape}, expected a class index, {number} of "
+            f"them, or ({number}, 4) boxes"
+        )
+    if given.size and not 0 <= given.min() <= given.max() < classes:
+        raise InputError(f"Grad-CAM target: class {given.max()}, the head has 0 to {classes - 1}")
+    return output, np.eye(classes, dtype=np.float32)[np.broadcast_to(given, number)]
+
+
+def _layer(model: Any, names: Sequence[str]) -> Any:
+    """The layer that has the first of these names the model knows."""
+    known = [layer.name for layer in model.layers]
+    found = next((name for name in names if name in known), None)
+    if found is None:
+        raise InputError(f"model {model.name}: no layer called {' or '.join(names)}")
+    return model.get_layer(found)
+
+
+def _halves(model: Any, layer: str | None, output: str) -> tuple[Any, Any]:
+    """Image → feature map, and feature map → score before its activation, or box."""
+    if layer is None:
+        maps = _layer(model, ("pool", "flatten")).input
+    else:
+        maps = _layer(model, (layer,)).output
+    if output in ("box", OVERLAP):
+        score = _layer(model, ("box",)).output
+    else:
+        head = model.get_layer(output)
+        linear = layers.Dense(head.units, use_bias=head.use_bias, dtype="float32", name="score")
+        score = linear(head.input)
+        linear.set_weights(head.get_weights())
+    try:
+        return keras.Model(model.input, maps), keras.Model(maps, score)
+    except ValueError as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"Grad-CAM layer {layer}: paths lead around it: {reason}") from None
+
+
+def _step(front: Any, back: Any, overlap: bool) -> Callable[[Any, Any], Any]:
+    """One compiled batch: pixels and what is wanted of them → heat maps."""
+
+    def step(pixels: Any, wanted: Any) -> Any:
+        maps = ops.cast(front(pixels, training=False), "float32")
+
+        def total(maps: Any) -> Any:  # images do not mix, so the sum's gradient is each one's
+            out = back(maps, training=False)
+            return ops.sum(iou(wanted, out) if overlap else wanted * out)
+
+        importance = ops.mean(_gradient(total, maps), axis=(1, 2), keepdims=True)
+        return ops.relu(ops.sum(importance * maps, axis=-1))
+
+    if keras.backend.backend() == "jax":
+        import jax
+
+        return jax.jit(step)
+    import tensorflow as tf
+
+    return tf.function(step, reduce_retracing=True)
+
+
+def _gradient(total: Callable[[Any], Any], maps: Any) -> Any:
+    if keras.backend.backend() == "jax":
+        import jax
+
+        return jax.grad(total)(maps)
+    import tensorflow as tf
+
+    with tf.GradientTape() as tape:
+        tape.watch(maps)
+        value = total(maps)
+    return tape.gradient(value, maps)
+
+
+def of_run(
+    run: runs.Run, rows: pd.DataFrame, targets: Sequence[str] = (TRUE_FINDING,)
+) -> tuple[NDArray[np.uint8], dict[str, NDArray[np.float32]]]:
+    """Heat maps of a finished stage-2 run for some rows of its predictions.
+
+    Parameters
+    ----------
+    run
+        With its weights.
+    rows
+        Rows of `run.predictions`.
+    targets
+        Of `TARGETS`: the score of the "true finding" (as weakly supervised localisation is
+        evaluated: it is told the class) or of the "predicted finding"; the "overlap" of the
+        predicted box with the row's true box; one of the box head's coordinates.
+
+    Returns
+    -------
+    (len(rows), S, S) uint8 pixels, and per target (len(rows), h, w) float32 heat maps.
+
+    Raises
+    ------
+    InputError
+        A record without weights, images that are not there, an unknown target.
+    """
+    model = load_model(run)
+    pixels = _pixels(run, rows)
+    return pixels, {t: heat_maps(model, pixels, _of_rows(run, rows, t)) for t in targets}
+
+
+def _pixels(run: runs.Run, rows: pd.DataFrame) -> NDArray[np.uint8]:
+    p = Prepare.check({name: run.parameters[name] for name in Prepare.model_fields})
+    store = sources.prepared(p)[2]
+    return store.images[rows["image"].map(store.index).to_numpy()]
+
+
+def _of_rows(run: runs.Run, rows: pd.DataFrame, target: str) -> str | NDArray[Any]:
+    """The target of `heat_maps` that a name means for these rows."""
+    if target == TRUE_FINDING:
+        return rows["finding"].map(run.findings.index).to_numpy(np.int64)
+    if target == PREDICTED_FINDING:
+        shown = rows[[runs.PROBABILITY + finding for finding in run.findings]]
+        return shown.to_numpy().argmax(axis=1)
+    if target == OVERLAP:
+        return rows[runs.TRUE_BOX].to_numpy(np.float32)
+    if target in runs.TRUE_BOX:
+        return target
+    raise not_allowed("Grad-CAM target", target, TARGETS)
+
+
+def randomised(model: Any, from_layer: str, seed: int = 0) -> Any:
+    """A copy in which nothing learnt is left from a layer on, up to the outputs.
+
+    The entries of every weight array are shuffled, not drawn anew: each layer keeps its scale
+    and its positive variances, so that the copy's maps are as finite as the original's.
+
+    Parameters
+    ----------
+    model
+        Untouched.
+    from_layer
+        The first layer, counted from the image, that loses its weights.
+    seed
+        Of the shuffling.
+
+    References
+    ----------
+    Adebayo et al., Sanity checks for saliency maps, NeurIPS 2018 (cascading randomisation).
+    """
+    copy = keras.models.clone_model(model)
+    copy.set_weights(model.get_weights())
+    rng = np.random.default_rng(seed)
+    for layer in copy.layers[copy.layers.index(_layer(copy, (from_layer,))) :]:
+        layer.set_weights([rng.permuted(w) for w in layer.get_weights()])
+    return copy
+
+
+def randomisation(run: runs.Run, rows: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
+    """The sanity check: do the maps of the true finding change when weights are destroyed?
+
+    Parameters
+    ----------
+    run
+        With its weights.
+    rows
+        Rows of `run.predictions`, a few dozen.
+    seed
+        Of the shuffling.
+
+    Returns
+    -------
+    DataFrame
+        Rows in the cascade's order, one per stage and row: `stage` ("heads", then the share of
+        the backbone's layers, from its end), `image`, `finding`, `correlation` (Spearman's, with
+        the trained network's map; NaN where either map is constant).
+    """
+    model, pixels = load_model(run), _pixels(run, rows)
+    target = _of_rows(run, rows, TRUE_FINDING)
+    original = heat_maps(model, pixels, target)
+    inside = [layer.name for layer in backbone_layers(model)]
+    stages = {"heads": _layer(model, ("pool", "flatten")).name}
+    stages |= {f"last {s:.0%}": inside[round(len(inside) * (1 - s))] for s in (0.1, 0.25, 0.5)}
+    stages["all"] = inside[0]
+    tables = []
+    for stage, first in stages.items():
+        maps = heat_maps(randomised(model, first, seed), pixels, target)
+        table = rows[["image", "finding"]].assign(stage=stage)
+        tables.append(table.assign(correlation=_rank_correlation(original, maps)))
+    return pd.concat(tables, ignore_index=True)
+
+
+def _rank_correlation(a: NDArray[Any], b: NDArray[Any]) -> NDArray[np.float64]:
+    """Spearman's correlation, map by map: (N, h, w) twice → (N,)."""
+    from scipy.stats import rankdata
+
+    ranks = [rankdata(maps.reshape(len(maps), -1), axis=1) for maps in (a, b)]
+    x, y = (r - r.mean(axis=1, keepdims=True) for r in ranks)
+    size = np.sqrt((x**2).sum(axis=1) * (y**2).sum(axis=1))
+    return np.divide((x * y).sum(axis=1), size, out=np.full(len(x), np.nan), where=size > 0)

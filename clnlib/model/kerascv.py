@@ -1,0 +1,246 @@
+"""What KerasCV's box losses and core Keras' complete IoU do, run beside ours.
+
+Nothing is trained with them; these tables show why (`docs/decisions.md`). Gradients are those of
+one step of Keras' own training, so they are what a user of the losses would get. Where KerasCV is
+not installed its columns and rows are left out.
+"""
+
+import contextlib
+import functools
+import importlib
+import io
+import math
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import pandas as pd
+from keras import ops
+from numpy.typing import ArrayLike, NDArray
+
+from clnlib.model import losses
+from clnlib.model.network import build_cln
+
+TRUE = (0.2, 0.2, 0.6, 0.6)
+SHIFTS = (0.05, 0.1, 0.15, 0.2)  # of a box against the true one, down and right
+TALL, FLAT = (0.0, 0.0, 1.0, 1.0), (0.0, 0.25, 1.0, 0.75)  # one centre, IoU 0.5
+
+
+def library() -> Any | None:
+    """The package `keras_cv`, imported in silence; None where it cannot be."""
+    out, err = io.StringIO(), io.StringIO()
+    with (
+        warnings.catch_warnings(),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+    ):
+        warnings.simplefilter("ignore")
+        try:
+            return importlib.import_module("keras_cv")
+        except ModuleNotFoundError:
+            return None
+
+
+def step(
+    loss: Callable[[Any, Any], Any],
+    true: ArrayLike,
+    box: ArrayLike,
+    weights: Sequence[float] | None = None,
+    nested: bool = False,
+) -> tuple[float, NDArray[np.float32]]:
+    """The loss of a batch and its gradient, as `fit` takes them.
+
+    Parameters
+    ----------
+    loss
+        A Keras loss or a function of two batches.
+    true, box
+        (B, 4) `xyxy`.
+    weights
+        Keras' `sample_weight`, (B,).
+    nested
+        Give the boxes as (B, 1, 4), a list of one box per image.
+
+    Returns
+    -------
+    The batch's loss, and its gradient with respect to `box`, (B, 4) float32.
+    """
+    true, start = (np.asarray(boxes, np.float32) for boxes in (true, box))
+    number = keras.Input((), dtype="int32")
+    table = keras.layers.Embedding(len(start), 4)  # one free box per sample
+    out = table(number)
+    if nested:
+        true, out = true[:, None], keras.layers.Reshape((1, 4))(out)
+    model = keras.Model(number, out)
+    table.set_weights([start])
+    model.compile(keras.optimizers.SGD(1.0), loss=loss, run_eagerly=True)
+    given = None if weights is None else np.asarray(weights, np.float32)
+    value = model.train_on_batch(np.arange(len(start)), true, sample_weight=given)
+    return float(value), start - table.get_weights()[0]
+
+
+def shifted() -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """True boxes and predicted ones that lie off by `SHIFTS`, (4, 4) each."""
+    true = np.tile(np.asarray(TRUE, np.float32), (len(SHIFTS), 1))
+    return true, true + np.asarray(SHIFTS, np.float32)[:, None]
+
+
+def one_sample_learns() -> pd.DataFrame:
+    """Length of the gradient of each sample of a batch, one box per image.
+
+    Columns `KerasCV (B, 1, 4)`, `KerasCV (B, 4)` (`IoULoss(mode="linear")`) and `ours (B, 4)`;
+    rows the samples.
+    """
+    columns = {}
+    if cv := library():
+        linear = cv.losses.IoULoss("xyxy", mode="linear")
+        columns["KerasCV (B, 1, 4)"] = step(linear, *shifted(), nested=True)
+        columns["KerasCV (B, 4)"] = step(linear, *shifted())
+    columns["ours (B, 4)"] = step(losses.iou_loss, *shifted())
+    return _lengths(columns)
+
+
+def weights_mask() -> pd.DataFrame:
+    """Length of each sample's gradient under `sample_weight` 1, 1, 0, 0.
+
+    KerasCV's loss is averaged before it is weighted, so that no sample is left out.
+    """
+    weights = [1, 1, 0, 0]
+    columns = {}
+    if cv := library():
+        linear = cv.losses.IoULoss("xyxy", mode="linear")
+        columns["KerasCV"] = step(linear, *shifted(), weights=weights)
+    columns["ours"] = step(losses.iou_loss, *shifted(), weights=weights)
+    return _lengths(columns).assign(sample_weight=weights)
+
+
+def default_modes() -> pd.DataFrame:
+    """The IoU loss of overlapping and of disjoint boxes, as each library gives it by default.
+
+    Rows `KerasCV, default` (−log of the batch's mean IoU), `KerasCV, mode="linear"`, `ours`
+    (1 − IoU); columns the batch's loss for the `shifted` boxes and for disjoint ones, and whether
+    the gradient is finite for those.
+    """
+    true, box = shifted()
+    rows: dict[str, Any] = {}
+    if cv := library():
+        rows["KerasCV, default"] = cv.losses.IoULoss("xyxy")
+        rows['KerasCV, mode="linear"'] = cv.losses.IoULoss("xyxy", mode="linear")
+    rows["ours"] = losses.iou_loss
+    found = {}
+    for name, loss in rows.items():
+        far, gradient = step(loss, true, true + 1)
+        found[name] = [step(loss, true, box)[0], far, bool(np.isfinite(gradient).all())]
+    columns = ["overlapping", "disjoint", "finite gradient when disjoint"]
+    return pd.DataFrame.from_dict(found, orient="index", columns=columns)
+
+
+def shape_term() -> pd.DataFrame:
+    """The complete IoU loss of a square and a flat box of one centre, and its shape term v.
+
+    Zheng et al. (AAAI 2020, Eq. 9) define v = 4/π² (difference of the angles)²; KerasCV squares
+    the factor too. Rows: `KerasCV`, `core Keras`, `ours`, `by hand`; `v` is computed back from the
+    loss 1 − IoU + v² / (1 − IoU + v), in which the centres' distance is 0.
+    """
+    true, box = (ops.convert_to_tensor(np.asarray([b], np.float32)) for b in (TALL, FLAT))
+    found = {}
+    if cv := library():
+        found["KerasCV"] = cv.losses.CIoULoss("xyxy")(true, box)
+    core = keras.utils.bounding_boxes.compute_ciou
+    found["core Keras"] = 1 - core(true, box, bounding_box_format="xyxy")
+    found["ours"] = losses.ciou_loss(true, box)
+    values = {name: float(np.ravel(ops.convert_to_numpy(x))[0]) for name, x in found.items()}
+    v = 4 / math.pi**2 * (math.atan(1) - math.atan(2)) ** 2
+    values["by hand"] = 0.5 + v**2 / (0.5 + v)
+    table = pd.DataFrame({"loss": values})
+    more = (table["loss"] - 0.5).clip(lower=0)  # v² / (0.5 + v), solved for v
+    return table.assign(v=(more + np.sqrt(more**2 + 2 * more)) / 2)
+
+
+def refusals() -> pd.DataFrame:
+    """What works and what raises: reloading a loss, and relative boxes in core Keras.
+
+    Rows the attempts; columns `works` (bool) and `message`, the first line of the error.
+    """
+    core = keras.utils.bounding_boxes
+    boxes = [np.asarray([b], np.float32) for b in (TALL, FLAT)]
+    relative = {"bounding_box_format": "rel_xyxy", "image_shape": (224, 224, 3)}
+    attempts: dict[str, Callable[[], object]] = {}
+    if cv := library():
+        for name in ("IoULoss", "GIoULoss", "CIoULoss"):
+            loss = getattr(cv.losses, name)("xyxy")
+            again = functools.partial(type(loss).from_config, loss.get_config())
+            attempts[f"reload KerasCV's {name}"] = again
+    saved = keras.saving.serialize_keras_object(losses.ciou_loss)
+    attempts["reload our ciou_loss"] = lambda: keras.saving.deserialize_keras_object(saved)
+    for function in (core.compute_iou, core.compute_ciou):
+        name = f"core Keras' {function.__name__}, relative boxes"
+        attempts[name] = functools.partial(function, *boxes, **relative)
+    rows = {name: _tried(attempt) for name, attempt in attempts.items()}
+    return pd.DataFrame.from_dict(rows, orient="index", columns=["works", "message"])
+
+
+def without_gradient(
+    boxes: pd.DataFrame,
+    backbone: str = "mobilenetv3small",
+    number: int = 64,
+    image_size: int = 96,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Share of real boxes that the IoU loss gives no gradient at the start of training.
+
+    Random images through a freshly initialised network; a box that does not overlap its true box
+    has no gradient.
+
+    Parameters
+    ----------
+    boxes
+        Box frame, from which `number` are drawn; all of them give the mean box.
+    backbone, image_size, seed
+        Of the networks; 96 pixels are enough, as no image is looked at.
+
+    Returns
+    -------
+    DataFrame
+        Shares in [0, 1]. Columns: how the box layer's bias starts, `Keras' zeros` | `mean box`.
+        Rows: `the bias alone` (every box of `boxes`), `network, inference`, `network, training`
+        (BatchNorm with the statistics of the batch, as in a first step).
+    """
+    corners = boxes[["x1", "y1", "x2", "y2"]].to_numpy(np.float32)
+    rng = np.random.default_rng(seed)
+    true = corners[rng.choice(len(corners), number, replace=False)]
+    images = rng.integers(0, 256, (number, image_size, image_size, 1)).astype(np.float32)
+    mean = corners.mean(axis=0)
+    shares = {}
+    for name, start in (("Keras' zeros", None), ("mean box", mean.tolist())):
+        keras.utils.set_random_seed(seed)
+        model = build_cln(backbone, image_size, mean_box=start)
+        alone = np.zeros(4) if start is None else mean
+        shares[name] = {
+            "the bias alone": _missed(
+                corners, np.tile(np.asarray(alone, np.float32), (len(corners), 1))
+            ),
+            "network, inference": _missed(true, model(images, training=False)["box"]),
+            "network, training": _missed(true, model(images, training=True)["box"]),
+        }
+    return pd.DataFrame(shares)
+
+
+def _missed(true: NDArray[np.float32], box: Any) -> float:
+    box = ops.convert_to_tensor(box)
+    return float(ops.mean(losses.no_overlap(ops.convert_to_tensor(true), box)))
+
+
+def _lengths(columns: dict[str, tuple[float, NDArray[np.float32]]]) -> pd.DataFrame:
+    lengths = {name: np.linalg.norm(gradient, axis=1) for name, (_, gradient) in columns.items()}
+    return pd.DataFrame(lengths, index=pd.RangeIndex(1, len(SHIFTS) + 1, name="sample"))
+
+
+def _tried(attempt: Callable[[], object]) -> tuple[bool, str]:
+    try:
+        attempt()
+    except (TypeError, ValueError) as error:
+        return False, str(error).splitlines()[0]
+    return True, ""

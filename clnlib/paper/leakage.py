@@ -1,0 +1,114 @@
+"""What a test set shares with training: the split of section 2.1 and the backbone's pictures."""
+
+from functools import cache
+
+import numpy as np
+import pandas as pd
+
+from clnlib.data import nih, splits
+from clnlib.errors import InputError
+
+SEEDS = (0, 1, 2)
+
+
+@cache
+def split(protocol: str, seed: int) -> pd.DataFrame:
+    """NIH's 984 boxes with their `part` (`clnlib.data.splits.make_split`); not to be changed."""
+    return splits.make_split(nih.load_boxes(), protocol, seed)
+
+
+def protocols(seeds: tuple[int, ...] = SEEDS) -> pd.DataFrame:
+    """What each protocol's test boxes share with training, on NIH's 984 boxes.
+
+    Parameters
+    ----------
+    seeds
+        Of `clnlib.data.splits.make_split`; values are means over them.
+
+    Returns
+    -------
+    DataFrame
+        Index protocol: `boxes`, `images`, `patients` (numbers in the test part), `image_seen`,
+        `patient_seen` (shares of test boxes whose image, whose patient is in training too), and
+        `patient_seen_low`, `patient_seen_high` (least and most over the seeds).
+    """
+    rows = {}
+    for protocol in splits.PROTOCOLS:
+        shared = [splits.leakage(split(protocol, seed)).loc["test"] for seed in seeds]
+        test = pd.DataFrame(shared)
+        patient = test["boxes_of_shared_patients"] / test["boxes"]
+        rows[protocol] = {
+            **test[["boxes", "images", "patients"]].mean().to_dict(),
+            "image_seen": (test["boxes_on_shared_images"] / test["boxes"]).mean(),
+            "patient_seen": patient.mean(),
+            "patient_seen_low": patient.min(),
+            "patient_seen_high": patient.max(),
+        }
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("protocol")
+
+
+def official() -> dict[str, int] | None:
+    """Where the boxed images lie in NIH's own lists (section 2.1: all in the test list).
+
+    Returns
+    -------
+    dict or None
+        `images` (boxed), `in_test`, `in_train_val` and `patients_in_train_val` (boxed patients
+        who have an image there); None without the lists, which are not part of the package
+        (`CLN_NIH_DIR`).
+    """
+    try:
+        lists = nih.load_official_split()
+    except InputError:
+        return None
+    boxes = nih.load_boxes().drop_duplicates("image")
+    train = lists.loc[lists["part"] == "train_val", "image"]
+    test = lists.loc[lists["part"] == "test", "image"]
+    boxed_patients = boxes["patient"].drop_duplicates()
+    return {
+        "images": len(boxes),
+        "in_test": int(boxes["image"].isin(test).sum()),
+        "in_train_val": int(boxes["image"].isin(train).sum()),
+        "patients_in_train_val": int(boxed_patients.isin(train.str[:8]).sum()),
+    }
+
+
+def public_splits(seeds: tuple[int, ...] = SEEDS) -> pd.DataFrame:
+    """What a backbone would have seen of the boxed images, had it a random 70/10/20 split.
+
+    Public re-implementations of CheXNet draw their own split of the 112,120 images by patient, as
+    Rajpurkar et al. (2017) did, or by image.
+
+    Parameters
+    ----------
+    seeds
+        Of the draws; values are means over them.
+
+    Returns
+    -------
+    DataFrame
+        Index "by patient", "by image": `image_trained`, `image_selected` (shares of the boxed
+        images in training, in validation), `patient_trained` (boxed images whose patient has an
+        image in training).
+    """
+    boxed = nih.load_boxes()["image"].unique()
+    images = nih.load_labels()["image"]
+    patient, patients = pd.factorize(images.str[:8])
+    is_boxed = images.isin(boxed).to_numpy()
+    rows = {}
+    for name, unit in (("by patient", patient), ("by image", np.arange(len(images)))):
+        made = []
+        for seed in seeds:
+            place = np.random.default_rng(seed).permutation(unit.max() + 1) / (unit.max() + 1)
+            trained = place[unit] < 0.7
+            seen = np.zeros(len(patients), dtype=bool)
+            seen[patient[trained]] = True
+            made.append(
+                {
+                    "image_trained": trained[is_boxed].mean(),
+                    "image_selected": (~trained & (place[unit] < 0.8))[is_boxed].mean(),
+                    "patient_trained": seen[patient[is_boxed]].mean(),
+                }
+            )
+        rows[name] = pd.DataFrame(made).mean().to_dict()
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("split")

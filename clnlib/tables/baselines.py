@@ -1,0 +1,142 @@
+"""What boxes that never see the image reach, beside a run and beside the paper's Table 1."""
+
+import numpy as np
+import pandas as pd
+
+from clnlib.evaluation import baselines, bootstrap
+from clnlib.evaluation.metrics import MEAN, PAPER, THRESHOLDS, Conventions
+from clnlib.paper import published
+from clnlib.runs import Run
+from clnlib.tables.style import MISSING, Page, cells, page
+from clnlib.tables.summary import samples, told
+
+NETWORK = "network"
+RESAMPLES = 10_000
+
+
+def blind_accuracy(
+    run: Run, convention: Conventions = PAPER, resamples: int = RESAMPLES, seed: int = 0
+) -> pd.DataFrame:
+    """IoU accuracy of every blind box, and of the run, on the run's test part.
+
+    Parameters
+    ----------
+    run
+        A finished stage-2 run; its training rows choose the boxes.
+    convention
+        How IoU accuracy counts; the boxes are told the true finding, so never gated.
+    resamples, seed
+        Of the patients; the same for all.
+
+    Returns
+    -------
+    DataFrame
+        A row per series (a name of `baselines.BASELINES`, or "network"), T and finding ("Mean"
+        last): `series`, `T`, `finding`, `value`, `low`, `high` (95 % percentile interval; NaN for
+        a finding without test rows).
+    """
+    test = run.predictions["part"] == "test"
+    drawn = bootstrap.counts(run.predictions.loc[test, "patient"], resamples, seed)
+    lines = []
+    for name in (*baselines.BASELINES, NETWORK):
+        shared = None if name == baselines.BEST else _samples(name, run, None, convention, drawn)
+        for k, t in enumerate(THRESHOLDS):
+            own = shared if shared is not None else _samples(name, run, t, convention, drawn)
+            for f, finding in enumerate((*run.findings, MEAN)):
+                value = zip(("value", "low", "high"), bootstrap.interval(own[:, f, k]), strict=True)
+                lines.append({"series": name, "T": t, "finding": finding} | dict(value))
+    return pd.DataFrame(lines)
+
+
+def _samples(
+    name: str, run: Run, threshold: float | None, convention: Conventions, drawn: bootstrap.Counts
+) -> bootstrap.Counts:
+    """`samples` of one baseline, or of the network itself."""
+    how = convention if name == NETWORK else told(convention)
+    table = run.predictions
+    boxes = table if name == NETWORK else baselines.predict(name, table, threshold)
+    return samples(boxes[table["part"] == "test"], run.findings, how, drawn)
+
+
+def styled_blind(frame: pd.DataFrame, title: str = "") -> Page:
+    """`blind_accuracy`'s frame as a page shows it: findings across; T and series down."""
+    findings = list(dict.fromkeys(frame["finding"]))
+    texts = cells(frame, "value", "low", "high")
+    lines = {
+        (f"T = {t:g}", series): [texts[k] for k in frame.index.get_indexer(own.index)]
+        for (t, series), own in frame.groupby(["T", "series"], sort=False)
+    }
+    table = pd.DataFrame.from_dict(lines, orient="index", columns=findings)
+    table.index = pd.MultiIndex.from_tuples(lines)
+    return page(
+        table.sort_index(level=0, sort_remaining=False, kind="stable"),
+        f"{title}{': ' if title else ''}IoU accuracy of boxes that never see the image, chosen on "
+        "the training part, on the test part, with 95 % intervals over patients. All but "
+        "“class-agnostic” are told the true finding; “best-per-threshold” is another box at "
+        "every T.",
+    )
+
+
+def beaten(frame: pd.DataFrame) -> pd.DataFrame:
+    """How many of the paper's legible cells of Table 1 a blind box exceeds.
+
+    Parameters
+    ----------
+    frame
+        From `blind_accuracy`.
+
+    Returns
+    -------
+    DataFrame
+        A row per baseline and T, and T = NaN for all: `series`, `T`; `cln_beaten`, `cln_cells`,
+        `cln_share` for the CLN variants and the same with `published_` for the published
+        methods. Cells of findings the run does not have are no cells; a share of none is NaN.
+    """
+    table = published.table1()
+    known = table[(table["transcription"] == published.OK) & (table["finding"] != MEAN)]
+    ours = frame[(frame["series"] != NETWORK) & frame["value"].notna()]
+    pairs = ours.merge(known, on=["T", "finding"], suffixes=("", "_paper"))
+    pairs["beaten"] = pairs["value"] > pairs["value_paper"]
+    lines = []
+    for series in dict.fromkeys(ours["series"]):
+        for t in (*THRESHOLDS, np.nan):
+            own = pairs[(pairs["series"] == series) & (np.isnan(t) | (pairs["T"] == t))]
+            line: dict[str, object] = {"series": series, "T": t}
+            for family, name in (("cln", "cln"), ("sota", "published")):
+                won = own.loc[own["family"] == family, "beaten"]
+                share = won.mean() if len(won) else np.nan
+                line |= {f"{name}_beaten": int(won.sum()), f"{name}_cells": len(won)}
+                line[f"{name}_share"] = share
+            lines.append(line)
+    return pd.DataFrame(lines)
+
+
+def styled_beaten(frame: pd.DataFrame) -> Page:
+    """`beaten`'s frame as a page shows it: baselines down, T across."""
+
+    def text(line: pd.Series, name: str) -> str:
+        won, number = line[f"{name}_beaten"], line[f"{name}_cells"]
+        return f"{won} of {number} ({won / number:.0%})" if number else MISSING
+
+    lines: dict[tuple[str, str], dict[str, str]] = {}
+    for name, title in (("cln", "CLN variants"), ("published", "published methods")):
+        for _, line in frame.iterrows():
+            head = "all T" if np.isnan(line["T"]) else f"T = {line['T']:g}"
+            lines.setdefault((title, line["series"]), {})[head] = text(line, name)
+    table = pd.DataFrame.from_dict(lines, orient="index")
+    table.index = pd.MultiIndex.from_tuples(lines)
+    return page(
+        table,
+        "Legible cells of the paper's Table 1 (finding and T) in which a box that never sees the "
+        "image has the higher IoU accuracy; on this run's test part, which is not the paper's.",
+    )
+
+
+def blind_boxes(run: Run) -> dict[str, dict[str, list[float]]]:
+    """Every baseline's box for each finding, for a picture; the best per threshold at T = 0.5."""
+    boxes = {}
+    for name in baselines.BASELINES:
+        each = baselines.fitted(name, run.predictions, 0.5)
+        title = f"{name}, T = 0.5" if name == baselines.BEST else name
+        boxes[title] = {f: each.loc[f].tolist() for f in run.findings if f in each.index}
+    return boxes

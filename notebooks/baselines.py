@@ -1,0 +1,73 @@
+# %% [markdown]
+# # Blind boxes: what Table 1 must beat
+#
+# Section 3.2 compares networks with networks. This page asks what a box reaches that never sees
+# the image: hearts lie where hearts lie, so a box at a finding's usual place overlaps many true
+# ones. Four such boxes, all chosen on the training part only:
+#
+# - *class-medoid*: the training box of the finding that overlaps the others most;
+# - *class-median*: the median of each coordinate;
+# - *class-agnostic*: the medoid of all training boxes, not told the finding;
+# - *best-per-threshold*: for every finding and T the training box with the best training accuracy.
+#
+# All but the class-agnostic one are told the true finding of a test image.
+
+# %% tags=["parameters"]
+study: str = "phantom"  # name of a study under runs/ or results/, or its folder
+runs: str = "*"  # which of its runs: names or patterns, separated by commas
+conventions: str = "paper"  # paper, or changes of it: rows=images, group=predicted, gated=yes, several=best
+
+# %%
+from clnlib.evaluation.options import Evaluation
+
+parameters = Evaluation.from_notebook(globals())
+
+# %%
+from IPython.display import display
+
+from clnlib import runs as records
+from clnlib import tables
+from clnlib.evaluation import metrics
+
+found = records.study(parameters.study, parameters.runs)
+convention = metrics.conventions(parameters.conventions)
+splits = tables.by_split(tables.paper_runs(found))
+print(f"study {parameters.study}: {len(splits)} split(s): {'; '.join(splits)}")
+
+# %% [markdown]
+# ## The boxes
+#
+# In the frame of the image, of the first split.
+
+# %%
+import matplotlib.pyplot as plt
+
+from clnlib import figures
+
+plt.rcParams.update(figures.style())
+boxes = tables.blind_boxes(next(iter(splits.values())))
+figure, panels = plt.subplots(2, 2, figsize=(6.5, 5.6), layout="constrained")
+for axes, (name, each) in zip(panels.flat, boxes.items(), strict=True):
+    figures.blind_boxes(each, axes).set_title(name)
+
+# %% [markdown]
+# ## What they reach
+#
+# Beside them one network of the study with the same split.
+
+# %%
+accuracy = {split: tables.blind_accuracy(run, convention) for split, run in splits.items()}
+for split, run in splits.items():
+    title = f"{split}; network: {tables.labels([run])[0]}"
+    display(tables.styled_blind(accuracy[split], title))
+
+# %% [markdown]
+# ## Cells of Table 1 that a blind box beats
+#
+# Legible cells only, by finding and T. The test images are this study's, not the paper's (which
+# does not say which they are), so single cells may differ by chance; the picture as a whole does
+# not rest on them.
+
+# %%
+for frame in accuracy.values():
+    display(tables.styled_beaten(tables.beaten(frame)))

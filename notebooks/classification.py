@@ -1,0 +1,104 @@
+# %% [markdown]
+# # Classification: Table 2
+#
+# Section 3.3 of the paper: how well the finding head tells the findings apart, as the area under
+# the ROC curve (AUC) of each finding against the rest, and the unweighted mean over findings.
+#
+# Beside every number stands what the paper prints. Intervals are 95 % over patients: patients, not
+# boxes, are drawn again. A record of a study is all this page reads; nothing is trained here.
+#
+# The head is a softmax: its probabilities compete for one finding, yet some images have several.
+# Such an image is a row per box, each with the same probabilities, right for one of the rows at
+# most. `-p conventions rows=images` makes it one row in which each of its boxed findings is true.
+
+# %% tags=["parameters"]
+study: str = "phantom"  # name of a study under runs/ or results/, or its folder
+runs: str = "*"  # which of its runs: names or patterns, separated by commas
+conventions: str = "paper"  # paper, or changes of it: rows=images, group=predicted, gated=yes, several=best
+
+# %%
+from clnlib.evaluation.options import Evaluation
+
+parameters = Evaluation.from_notebook(globals())
+
+# %%
+from clnlib import runs as records
+from clnlib import tables
+from clnlib.evaluation import metrics
+
+found = records.study(parameters.study, parameters.runs)
+convention = metrics.conventions(parameters.conventions)
+print(f"study {parameters.study}: {len(found)} finished runs; conventions: {parameters.conventions}")
+
+# %% [markdown]
+# ## Table 2
+#
+# Every run of the study above the paper's rows. The paper's methods were tested on test sets of
+# their own, of other sizes and other labels; only the runs of one study share theirs. Phantoms are
+# drawn, so that a study of them says nothing about the paper. A dash: no
+# such finding in the test part.
+
+# %%
+study_runs = dict(zip(tables.labels(found), found, strict=True))
+areas = {name: tables.classification(run, convention) for name, run in study_runs.items()}
+tables.beside_table2(areas)
+
+# %% [markdown]
+# ## Finding by finding
+#
+# One run per backbone: that with the λ of the paper's Table 2, or the first where the study has
+# none. Percentile and BCa intervals part where a finding has few patients or its AUC is near 1:
+# where they do, trust neither to the second digit.
+
+# %%
+from IPython.display import display
+
+folders = [run.folder for run in tables.paper_runs(found)]
+chosen = {name: run for name, run in study_runs.items() if run.folder in folders}
+for name in chosen:
+    display(tables.styled_classification(areas[name], name))
+
+# %% [markdown]
+# ## ROC curves
+#
+# The thick curve is the mean of the findings' true-positive rates at each false-positive rate, with
+# its pointwise band. On the dotted line a network would do as well by drawing lots.
+
+# %%
+import matplotlib.pyplot as plt
+
+from clnlib import figures
+from clnlib.evaluation import classification
+
+plt.rcParams.update(figures.style())
+for name, run in chosen.items():
+    figure, axes = plt.subplots(figsize=(5, 3.4), layout="constrained")
+    test = run.predictions[run.predictions["part"] == "test"]
+    figures.roc(classification.roc_bands(test, run.findings, rows=convention.rows), axes)
+    axes.set_title(name)
+
+# %% [markdown]
+# ## Reliability
+#
+# The probability of the likeliest finding against how often that finding is true, in ten bins of
+# equally many rows. Below the dotted line the network is surer than it is right.
+
+# %%
+for name, run in chosen.items():
+    figure, axes = plt.subplots(figsize=(3.5, 3.4), layout="constrained")
+    test = run.predictions[run.predictions["part"] == "test"]
+    figures.reliability(classification.reliability(test, run.findings, rows=convention.rows), axes)
+    axes.set_title(name)
+
+# %% [markdown]
+# ## Confusion
+#
+# Boxes by their true and their likeliest finding; the shade is the share of the true finding. A
+# box outside the diagonal may still be right about the image, where that has both findings.
+
+# %%
+for name, run in chosen.items():
+    figure, axes = plt.subplots(figsize=(4.2, 4), layout="constrained")
+    test = run.predictions[run.predictions["part"] == "test"]
+    figures.confusion(classification.confusion(test, run.findings), axes)
+    axes.set_title(name)

@@ -1,0 +1,78 @@
+# %% [markdown]
+# # Complexity: Figure 1 and Table 3
+#
+# Sections 2.2 and 4 and Table 3 of the paper: how large the six networks are and what one image costs.
+# They are built anew here, counted and timed; no record is needed. The study named below only
+# decides which backbones are in bold, and which is drawn.
+
+# %% tags=["parameters"]
+study: str = "phantom"  # name of a study under runs/ or results/, or its folder
+runs: str = "*"  # which of its runs: names or patterns, separated by commas
+conventions: str = "paper"  # paper, or changes of it: rows=images, group=predicted, gated=yes, several=best
+
+# %%
+from clnlib.evaluation.options import Evaluation
+
+parameters = Evaluation.from_notebook(globals())
+
+# %%
+from clnlib import runs as records
+from clnlib.errors import InputError
+from clnlib.model.backbones import BACKBONES
+
+try:
+    found = records.study(parameters.study, parameters.runs)
+except InputError as error:
+    found = []
+    print(f"no backbone is marked: {error}")
+own = list(dict.fromkeys(run.parameters["backbone"] for run in found))
+marked = [f"CLN-{BACKBONES[name].title}" for name in own]
+drawn = own[0] if own else "mobilenetv3small"
+
+# %% [markdown]
+# ## Figure 1: the network
+#
+# Drawn from the Keras model itself. Both heads read the vector that the pooling gives; the losses
+# below the heads are those of Eq. 1, 3 and 4. The copies of grey into RGB and the input scaling
+# have no parameters and are left out.
+
+# %% tags=["remove-stderr"]
+import matplotlib.pyplot as plt
+
+from clnlib import figures
+from clnlib.model import complexity, network
+
+plt.rcParams.update(figures.style())
+_, axes = plt.subplots(figsize=(3.5, 5), layout="constrained")
+_ = figures.architecture(complexity.blocks(network.build_cln(drawn)), axes)
+
+# %% [markdown]
+# ## Table 3
+#
+# Operations are those of one image of 224 × 224 pixels, by TensorFlow's profiler, a multiplication
+# and an addition counted as two. `inside`: counts equal, operations within 0.5 % of the printed.
+
+# %%
+from clnlib import tables
+
+measured = complexity.measured(BACKBONES)
+tables.styled_complexity(tables.complexity_table(measured), marked)
+
+# %% [markdown]
+# ## Why the heads read an average
+#
+# Section 2.2 says that the last feature map is flattened. Then every position of it would have
+# weights of its own in both heads, and the networks would be larger than Table 3 prints: it counts
+# global average pooling.
+
+# %%
+tables.styled_pooling(measured)
+
+# %% [markdown]
+# ## Memory and time
+#
+# Memory of the parameters alone, and the median time of one image on this machine's processor.
+# Times depend on the machine and on what else it does; only their order means something.
+
+# %%
+tables.styled_latency(measured)

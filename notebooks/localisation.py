@@ -1,0 +1,93 @@
+# %% [markdown]
+# # Localisation: Table 1, Figures 2 and 7
+#
+# Section 3.2 of the paper: a box counts as found where its IoU with the expert's is above a
+# threshold T. IoU accuracy is the share of boxes found, per finding, and the unweighted mean over
+# findings.
+#
+# Beside every number stands what a box reaches that never sees the image, and what the paper
+# prints. Intervals are 95 % over patients: patients, not boxes, are drawn again. A record of a
+# study is all this page reads; nothing is trained here.
+
+# %% tags=["parameters"]
+study: str = "phantom"  # name of a study under runs/ or results/, or its folder
+runs: str = "*"  # which of its runs: names or patterns, separated by commas
+conventions: str = "paper"  # paper, or changes of it: rows=images, group=predicted, gated=yes, several=best
+
+# %%
+from clnlib.evaluation.options import Evaluation
+
+parameters = Evaluation.from_notebook(globals())
+
+# %%
+from IPython.display import display
+
+from clnlib import runs as records
+from clnlib import tables
+from clnlib.evaluation import metrics
+
+found = records.study(parameters.study, parameters.runs)
+convention = metrics.conventions(parameters.conventions)
+print(f"study {parameters.study}: {len(found)} finished runs; conventions: {parameters.conventions}")
+
+# %% [markdown]
+# ## Every run
+#
+# A number no better than the blind box's shows no use of the image.
+
+# %%
+tables.overview(found, convention)
+
+# %% [markdown]
+# ## Table 1
+#
+# One run per backbone: that with the λ of the paper's Table 1, or the first where the study has
+# none. A dash: no such finding in the test part, or no such cell in the paper. “?” marks a printed
+# value whose transcription is in doubt. Beyond the paper: mean IoU, and the accuracy averaged over
+# T = 0.3, 0.5 and 0.7 (MaxBoxAcc). Where every box of a finding is found, or none, drawing patients
+# again cannot vary the share, and the interval has no length: read it as unknown, not as certain.
+
+# %%
+chosen = tables.paper_runs(found)
+for name, run in zip(tables.labels(chosen), chosen, strict=True):
+    display(tables.styled(tables.localisation(run, convention), name))
+
+# %% [markdown]
+# ## Figure 2: mean IoU accuracy against T
+#
+# The paper's series are thin and dashed, of legible means only; the band is the interval.
+
+# %%
+import matplotlib.pyplot as plt
+
+from clnlib import figures
+
+plt.rcParams.update(figures.style())
+figure, axes = plt.subplots(figsize=(5.5, 4.5), layout="constrained")
+_ = figures.accuracy_by_threshold(tables.curves(chosen, convention), axes)
+
+# %% [markdown]
+# ## Figure 7: decrease with T
+#
+# In per cent of the accuracy at T = 0.1; a printed series whose mean at T = 0.1 is not legible has
+# none. A small decrease is no merit by itself: a method that finds little at T = 0.1, but that
+# little well, has one too.
+
+# %%
+figure, axes = plt.subplots(figsize=(5.5, 4.5), layout="constrained")
+_ = figures.decay(tables.decay(chosen, convention), axes)
+
+# %% [markdown]
+# ## What the convention is worth
+#
+# The paper does not say what a row is where an image has several boxes, nor whether a wrongly
+# named finding can have a right box. The same predictions, counted in each way:
+#
+# - `rows=images`: every image counts once, by its first listed box;
+# - `several=best`: the overlap with the best of the image's boxes;
+# - `group=predicted`: grouped by the predicted finding;
+# - `gated=yes`: a wrongly predicted finding is a miss.
+
+# %%
+for name, run in zip(tables.labels(chosen), chosen, strict=True):
+    display(tables.styled_effects(tables.convention_effects(run), name))

@@ -1,0 +1,101 @@
+# %% [markdown]
+# # Which loss was trained?
+#
+# Section 2.3 and Eq. 3 of the paper: the box loss is 1 − IoU, trained with TensorFlow and the Keras
+# API. Which implementation it was is not said. Keras' own ready-made IoU losses are KerasCV's, whose
+# last release, 0.9.0, still installs. This page runs them beside the losses of this book: taken as
+# they are, they are not Eq. 3. Every number is computed while the page is made.
+
+# %% tags=["remove-stderr"]
+from clnlib.model import kerascv
+from clnlib.tables.style import page
+
+library = kerascv.library()
+print("KerasCV", library.__version__ if library else "is not installed: only ours is shown")
+
+# %% [markdown]
+# ## One box per image: who gets a gradient?
+#
+# Given as a list of one box per image, (B, 1, 4), KerasCV's IoU loss gives a gradient to the first
+# sample of the batch only.
+
+# %%
+page(
+    kerascv.one_sample_learns(),
+    "Length of each sample's gradient; four boxes, each further off than the one before",
+)
+
+# %% [markdown]
+# ## Can a sample be left out?
+#
+# On (B, 4) all samples learn, but the loss is averaged before it is weighted: a sample of weight 0
+# still learns.
+
+# %%
+page(
+    kerascv.weights_mask(),
+    "Length of each sample's gradient under sample_weight",
+)
+
+# %% [markdown]
+# ## What is the loss by default?
+#
+# KerasCV's default is not Eq. 3 but −log of the batch's mean IoU, which is infinite, with a
+# gradient that is not a number, where no box of the batch overlaps its true one.
+
+# %%
+page(
+    kerascv.default_modes(),
+    "Loss of a batch of overlapping boxes, and of a batch of disjoint ones",
+)
+
+# %% [markdown]
+# ## Complete IoU: which shape term?
+#
+# KerasCV squares the factor 4/π² of the shape term v as well, so that its v is 4/π² of the
+# published one.
+
+# %%
+page(
+    kerascv.shape_term(),
+    "Complete IoU loss of a square and a flat box of one centre, and the term v within it",
+).format(precision=5)
+
+# %% [markdown]
+# ## What cannot be done at all?
+#
+# KerasCV's complete IoU loss cannot be reloaded with a saved model, and core Keras' complete IoU
+# refuses relative boxes even when it is given the size of the image it asks for.
+
+# %%
+page(
+    kerascv.refusals(),
+    "Attempts, and the first line of the error",
+)
+
+# %% [markdown]
+# ## Does 1 − IoU have a gradient when training starts?
+#
+# Not where the boxes do not overlap. With the usual start of the box layer at zeros that is nearly
+# every box; with its bias at the mean box it is about half. The box losses GIoU and CIoU have a
+# gradient everywhere.
+
+# %%
+from clnlib.data import nih
+
+shares = kerascv.without_gradient(nih.load_boxes())
+page(
+    shares,
+    "Share of expert boxes without a gradient of 1 − IoU, by the start of the box layer's bias",
+).format("{:.0%}")
+
+# %%
+import matplotlib.pyplot as plt
+
+from clnlib import figures
+
+plt.rcParams.update(figures.style())
+figure, axes = plt.subplots(figsize=(3.5, 2), layout="constrained")
+_ = shares[::-1].plot.barh(ax=axes, color=[figures.BLIND, figures.TRUE], legend=False)
+_ = figure.legend(loc="outside lower center", ncols=2)
+_ = axes.set(xlim=(0, 1), title="share of boxes without gradient")

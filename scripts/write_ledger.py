@@ -1,0 +1,23 @@
+"""Write the audit's ledger, every claim of the paper computed again, as a CSV file.
+
+python scripts/write_ledger.py ledger.csv
+"""
+
+import sys
+from pathlib import Path
+
+from clnlib.paper import audit
+from clnlib.runs import write_atomically
+
+
+def main() -> None:
+    if len(sys.argv) != 2:
+        sys.exit("usage: python scripts/write_ledger.py <file>.csv")
+    claims = audit.claims()
+    path = Path(sys.argv[1])
+    write_atomically(path, lambda p: claims.to_csv(p, index=False))
+    print(f"{len(claims)} claims: {path}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,222 @@
+"""The ablation over λ: values, intervals and differences are those of the runs it is made from."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from clnlib import tables
+from clnlib.errors import InputError
+from clnlib.evaluation import ablation, bootstrap, metrics
+from clnlib.paper import published
+from clnlib.runs import PREDICTED_BOX, PROBABILITY, TRUE_BOX, Run
+from clnlib.tables import ablation as pages
+
+FINDINGS = ("Effusion", "Mass", "Nodule")
+PAPER = metrics.PAPER
+R = 40
+
+
+def a_run(lam=0.4, seed=0, backbone="chexnet", findings=FINDINGS, split=0, **others) -> Run:
+    """A run of 90 boxes of 45 patients; its predictions follow from λ, seed and backbone."""
+    truth, own = np.random.default_rng(split), np.random.default_rng([int(lam * 1000), seed])
+    corners = np.sort(truth.uniform(0, 1, (90, 2, 2)), axis=1).reshape(90, 4)
+    finding = np.resize(findings, 90)
+    table = pd.DataFrame(
+        {
+            "image": [f"{k // 2}.png" for k in range(90)],
+            "patient": [str(k) for k in truth.integers(0, 45, 90)],
+            "finding": finding,
+            "part": np.repeat(["train", "validation", "test"], 30),
+        }
+    )
+    table[TRUE_BOX] = corners
+    table[PREDICTED_BOX] = (corners + own.normal(0, 0.05 + lam / 5, (90, 4))).clip(0, 1)
+    for name in findings:
+        table[PROBABILITY + name] = own.uniform(0, 1, 90) + lam * (finding == name)
+    parameters = {"backbone": backbone, "lam": lam, "seed": seed, "stage": "train", **others}
+    folder = Path(f"{backbone}-lam{lam}-seed{seed}")
+    return Run(folder, parameters, pd.DataFrame(), table, {"findings": list(findings)})
+
+
+def over_lambda(runs: list[Run], conventions=PAPER, chosen=None) -> pd.DataFrame:
+    return ablation.by_lambda(runs, conventions, chosen or {"chexnet": 0.4}, R)
+
+
+def numbers(run: Run, conventions=PAPER) -> list[float]:
+    """What `clnlib.evaluation.metrics` makes of a run, in the order of the quantities."""
+    test = run.predictions[run.predictions["part"] == "test"]
+    accuracy = metrics.iou_accuracy(test, run.findings, ablation.THRESHOLDS, conventions)
+    return [metrics.auc(test, run.findings)["Mean"], *accuracy["Mean"]]
+
+
+@pytest.mark.parametrize("words", ["paper", "rows=images, gated=yes", "group=predicted"])
+def test_values_are_the_metrics(words):
+    """One row per λ and quantity, each the metric of that λ's run under the conventions."""
+    conventions = metrics.conventions(words)
+    runs = [a_run(0.9), a_run(0.1), a_run(0.4)]
+    frame = over_lambda(runs, conventions)
+    assert frame["lam"].tolist() == [lam for lam in (0.1, 0.4, 0.9) for _ in range(5)]
+    assert frame["quantity"].tolist() == list(ablation.QUANTITIES) * 3
+    assert (frame["backbone"] == "chexnet").all() and (frame["setting"] == "").all()
+    for run in runs:
+        rows = frame[frame["lam"] == run.parameters["lam"]]
+        assert rows["value"].tolist() == pytest.approx(numbers(run, conventions))
+    assert (frame["low"] <= frame["value"]).all() and (frame["value"] <= frame["high"]).all()
+
+
+def test_intervals_are_those_of_the_summary():
+    """One run alone has the very interval that its own notebook tells."""
+    run = a_run()
+    frame = over_lambda([run]).set_index("quantity")
+    expected = tables.summary(run, resamples=R).loc[list(ablation.QUANTITIES)]
+    np.testing.assert_allclose(frame["value"], expected["network"])
+    np.testing.assert_allclose(frame[["low", "high"]], expected[["low", "high"]])
+
+
+def test_seeds_are_averaged():
+    """Seeds of one λ share a row: their mean, their number and their standard deviation."""
+    runs = [a_run(seed=seed) for seed in range(3)]
+    frame = over_lambda(runs)
+    each = np.array([numbers(run) for run in runs])
+    np.testing.assert_allclose(frame["value"], each.mean(axis=0))
+    np.testing.assert_allclose(frame["seed_sd"], each.std(axis=0, ddof=1))
+    assert (frame["seeds"] == 3).all()
+    assert over_lambda(runs[:1])["seed_sd"].isna().all()
+
+
+def test_differences_are_paired():
+    """Less the chosen λ, resample by resample, as a loop over resampled rows has it."""
+    runs = [a_run(0.1), a_run(0.4)]
+    frame = over_lambda(runs)
+    got = frame[(frame["lam"] == 0.1) & (frame["quantity"] == "IoU accuracy, T = 0.3")].iloc[0]
+    tests = [run.predictions[run.predictions["part"] == "test"] for run in runs]
+    gaps = []
+    for counts in bootstrap.counts(tests[0]["patient"], R).astype(int):
+        drawn = [t.loc[t.index.repeat(counts)] for t in tests]
+        low, chosen = (metrics.iou_accuracy(d, FINDINGS, [0.3])["Mean"].iloc[0] for d in drawn)
+        gaps.append(low - chosen)
+    expected = [gaps[0], *np.quantile(gaps[1:], [0.025, 0.975])]
+    names = ["difference", "difference_low", "difference_high"]
+    np.testing.assert_allclose(got[names].astype(float), expected, atol=1e-12)
+
+
+def test_differences_where_there_is_nothing_to_compare():
+    """The chosen λ itself, a backbone without its chosen λ and one of no paper have none."""
+    frame = over_lambda([a_run(0.4), a_run(0.9)])
+    assert frame.loc[frame["lam"] == 0.4, "difference"].isna().all()
+    assert frame.loc[frame["lam"] == 0.9, "difference"].notna().all()
+    for runs in ([a_run(0.1), a_run(0.9)], [a_run(0.1, backbone="a"), a_run(0.4, backbone="a")]):
+        assert over_lambda(runs)["difference"].isna().all()
+
+
+def test_equal_predictions_differ_by_nothing():
+    """A λ with the chosen λ's predictions is 0 from it, with an interval of length 0."""
+    one, other = a_run(0.4), a_run(0.9)
+    same = Run(other.folder, other.parameters, other.history, one.predictions, one.provenance)
+    rows = over_lambda([one, same]).query("lam == 0.9")
+    names = ["difference", "difference_low", "difference_high"]
+    assert (rows[names] == 0).all().all()
+
+
+def test_settings_are_kept_apart():
+    """Runs that differ in more than λ and seed are not averaged; words say in what."""
+    runs = [
+        a_run(0.4, weights="study/stage1", augment=True),
+        a_run(0.4, seed=1, weights=None, augment=True),
+        a_run(0.1, weights=None, augment=True, study="other"),
+        a_run(0.4, backbone="xception", weights=None),
+    ]
+    frame = over_lambda(runs)
+    told = frame[["backbone", "setting", "differs", "lam", "seeds"]].drop_duplicates()
+    assert told.to_numpy().tolist() == [
+        ["chexnet", "1", "weights=stage1", 0.4, 1],
+        ["chexnet", "2", "weights=None", 0.1, 1],
+        ["chexnet", "2", "weights=None", 0.4, 1],
+        ["xception", "", "", 0.4, 1],
+    ]
+
+
+def test_runs_of_other_tests_are_refused():
+    """Runs whose test rows differ cannot be averaged or compared; the message names both."""
+    with pytest.raises(InputError, match=r"chexnet-lam0\.4-seed0 and chexnet-lam0\.1-seed0"):
+        over_lambda([a_run(0.4), a_run(0.1, split=1)])
+
+
+def test_a_readers_own_findings():
+    """One category: no AUC, since nothing is not it; accuracies all the same, no warning."""
+    frame = over_lambda([a_run(findings=("wrist",)), a_run(0.1, findings=("wrist",))])
+    is_auc = frame["quantity"] == "mean AUC"
+    assert frame.loc[is_auc, ["value", "low", "high"]].isna().all().all()
+    assert frame.loc[~is_auc, "value"].notna().all()
+    ranges = ablation.ranges(frame, published.lambda_ranges())
+    assert ranges["number"].tolist() == [0, 2, 2, 2, 2]
+    for show in (pages.styled_values, pages.styled_differences):
+        assert "–" in show(frame).to_html()
+    assert pages.styled_ranges(ranges).to_html()
+
+
+# ranges
+
+
+def test_ranges_by_hand():
+    """Least, most, the sample's deviation and the first best λ; the paper's beside the AUC only."""
+    rows = [
+        {"backbone": b, "setting": "", "lam": lam, "quantity": q, "value": v}
+        for b in ("chexnet", "my net")
+        for lam, auc, accuracy in ((0.9, 0.8, 0.5), (0.1, 0.7, 0.5), (0.4, 0.6, 0.2))
+        for q, v in (("mean AUC", auc), ("IoU accuracy, T = 0.1", accuracy))
+    ]
+    got = ablation.ranges(pd.DataFrame(rows), published.lambda_ranges())
+    auc = got.loc[("chexnet", "", "mean AUC")]
+    assert auc.tolist() == pytest.approx([3, 0.6, 0.8, 0.1, 0.9, 0.818, 0.887, 0.021])
+    accuracy = got.loc[("chexnet", "", "IoU accuracy, T = 0.1")]
+    assert accuracy.iloc[:5].tolist() == pytest.approx([3, 0.2, 0.5, 0.03**0.5, 0.1])
+    assert accuracy.iloc[5:].isna().all()
+    assert got.loc["my net", ["paper_min", "paper_max", "paper_sd"]].isna().all().all()
+
+
+def test_a_range_of_one():
+    """A single λ has no deviation."""
+    got = ablation.ranges(over_lambda([a_run()]), published.lambda_ranges())
+    assert (got["number"] == 1).all() and (got["min"] == got["max"]).all()
+    assert got["sd"].isna().all()
+
+
+def test_printed_ranges():
+    """The six of section 3.4.2, each a range that holds its deviation twice and Table 2's mean.
+
+    Table 2's mean AUC of a variant is that of its chosen λ, hence one of the nine (to rounding:
+    MobileNetV3Small's 0.918 is the maximum of the text, 0.919 the top of its range).
+    """
+    printed = published.lambda_ranges()
+    assert set(printed.index) == set(published.LAMBDAS)
+    assert printed.loc["inceptionv3"].tolist() == [0.777, 0.837, 0.022]
+    assert printed.loc["resnet50v2"].tolist() == [0.711, 0.893, 0.066]
+    assert (printed["auc_high"] - printed["auc_low"] > 2 * printed["auc_sd"]).all()
+    table = published.table2()
+    means = table[table["finding"] == "Mean"].set_index("method")["value"]
+    for backbone, row in printed.iterrows():
+        mean = means[published.VARIANTS[backbone]]
+        assert row["auc_low"] - 0.0005 <= mean <= row["auc_high"] + 0.0005
+
+
+# pages
+
+
+def test_pages_tell_the_frame():
+    """Values with intervals, signed differences, settings in words, a caption on each table."""
+    frame = over_lambda([a_run(0.4, augment=True), a_run(0.1, augment=True), a_run(augment=False)])
+    row = frame.iloc[0]
+    text = pages.styled_values(frame).to_html()
+    for part in (f"{row['value']:.2f}", f"({row['low']:.2f}–{row['high']:.2f})", "<caption>"):
+        assert part in text
+    assert "chexnet, setting 2: augment=False." in text
+    text = pages.styled_differences(frame).to_html()
+    row = frame[frame["difference"].notna()].iloc[1]
+    ends = [row["difference"], row["difference_low"], row["difference_high"]]
+    assert all(f"{abs(end):.2f}" in text for end in ends)
+    assert text.count("<tr>") == 3  # two of heads, one pair of λ
+    none = pages.styled_differences(over_lambda([a_run(0.9)])).to_html()
+    assert "<td" not in none

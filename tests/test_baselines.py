@@ -1,0 +1,144 @@
+"""Image-blind boxes are what they are said to be, and know nothing of validation and test."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from clnlib.errors import InputError
+from clnlib.evaluation import baselines, boxes, metrics
+from clnlib.evaluation.baselines import AGNOSTIC, BASELINES, BEST, MEDIAN, MEDOID
+from clnlib.runs import PREDICTED_BOX, TRUE_BOX
+
+FINDINGS = ("crack", "dent", "scratch")
+
+
+def rows(number: int = 60, seed: int = 0) -> pd.DataFrame:
+    """A run's rows with any true boxes, a third of them for training."""
+    rng = np.random.default_rng(seed)
+    corners = np.sort(rng.uniform(0, 1, (number, 2, 2)), axis=1).reshape(number, 4)
+    table = pd.DataFrame({"finding": rng.choice(FINDINGS, number), "image": np.arange(number)})
+    table["part"] = np.resize(["train", "validation", "test"], number)
+    table[TRUE_BOX], table[PREDICTED_BOX] = corners, 0.5
+    return table
+
+
+def strips(*ends: tuple[float, float]) -> pd.DataFrame:
+    """Training boxes of one finding from strips [from, to] along x, all of height 1."""
+    table = pd.DataFrame({"finding": ["dent"] * len(ends), "part": "train"})
+    table[TRUE_BOX] = [(a, 0.0, b, 1.0) for a, b in ends]
+    return table
+
+
+def test_boxes_by_hand():
+    """Strips [0, 4], [0, 5], [4, 10] and [4, 5].
+
+    IoUs: 4/5, 0, 0 | 1/10, 1/5 | 1/6. With itself the sums are 1.8, 2.1, 1.27, 1.37: the second
+    is the medoid. Medians: from 2, to 5. Above T = 0.15 the numbers of overlaps, with itself, are
+    2, 3, 2, 3: the second is the first of the best; above 0.05 they are 2, 4, 3, 3.
+    """
+    table = strips((0, 4), (0, 5), (4, 10), (4, 5))
+    expected = {MEDOID: [0, 0, 5, 1], MEDIAN: [2, 0, 5, 1], AGNOSTIC: [0, 0, 5, 1]}
+    for name, box in expected.items():
+        assert baselines.fitted(name, table).loc["dent"].tolist() == box
+    for threshold in (0.05, 0.15):
+        assert baselines.fitted(BEST, table, threshold).loc["dent"].tolist() == [0, 0, 5, 1]
+
+
+def test_best_per_threshold_is_not_the_medoid():
+    """Below a small T the box that touches all wins, above a large one that with a near twin."""
+    table = strips((0, 10), (0, 2), (2, 4), (4, 6), (6, 8), (7, 10), (7, 10))
+    assert baselines.fitted(BEST, table, 0.1).loc["dent"].tolist() == [0, 0, 10, 1]
+    assert baselines.fitted(BEST, table, 0.7).loc["dent"].tolist() == [7, 0, 10, 1]
+
+
+@given(st.integers(0, 10_000), st.sampled_from(metrics.THRESHOLDS))
+@settings(deadline=None, max_examples=12)
+def test_best_per_threshold_beats_every_training_box(seed, threshold):
+    """On the training rows of its finding no training box has a higher IoU accuracy at T."""
+    table = rows(45, seed)
+    fitted = baselines.fitted(BEST, table, threshold)
+    for finding, own in table[table["part"] == "train"].groupby("finding"):
+        true = own[TRUE_BOX].to_numpy()
+        reached = (boxes.iou(true, fitted.loc[finding].to_numpy()) > threshold).mean()
+        assert reached == max((boxes.iou(true, box) > threshold).mean() for box in true)
+
+
+@given(st.integers(0, 10_000))
+@settings(deadline=None, max_examples=12)
+def test_medoid_and_median_by_definition(seed):
+    """The medoid is a training box of the largest mean IoU; the median is NumPy's, never empty."""
+    table = rows(45, seed)
+    medoids, medians = (baselines.fitted(name, table) for name in (MEDOID, MEDIAN))
+    for finding, own in table[table["part"] == "train"].groupby("finding"):
+        true = own[TRUE_BOX].to_numpy()
+        mean = [boxes.iou(true, box).mean() for box in true]
+        assert medoids.loc[finding].tolist() == true[int(np.argmax(mean))].tolist()
+        assert medians.loc[finding].tolist() == np.median(true, axis=0).tolist()
+        x1, y1, x2, y2 = medians.loc[finding]
+        assert x1 < x2 and y1 < y2
+
+
+def test_many_boxes_in_blocks(monkeypatch):
+    """The block size, which bounds memory, changes no box."""
+    table = rows(300)
+    whole = {name: baselines.fitted(name, table, 0.3) for name in BASELINES}
+    monkeypatch.setattr(baselines, "_BLOCK", 7)
+    for name, expected in whole.items():
+        pd.testing.assert_frame_equal(baselines.fitted(name, table, 0.3), expected)
+
+
+@pytest.mark.parametrize("name", BASELINES)
+def test_only_training_rows_matter(name):
+    """Other validation and test boxes give the same baseline; other training boxes do not."""
+    table = rows()
+    expected = baselines.fitted(name, table, 0.1)
+    other = table.copy()
+    other.loc[other["part"] != "train", TRUE_BOX] = [0.0, 0.0, 0.01, 0.01]
+    pd.testing.assert_frame_equal(baselines.fitted(name, other, 0.1), expected)
+    predicted = baselines.predict(name, other, 0.1)[PREDICTED_BOX]
+    pd.testing.assert_frame_equal(predicted, baselines.predict(name, table, 0.1)[PREDICTED_BOX])
+    other = table.copy()
+    other.loc[other["part"] == "train", TRUE_BOX] = [0.0, 0.0, 0.01, 0.01]
+    assert (baselines.fitted(name, other, 0.1) == 0.01).any().any()
+    assert not (expected == 0.01).any().any()
+
+
+@pytest.mark.parametrize("name", BASELINES)
+def test_predict_gives_each_row_its_findings_box(name):
+    """The box of the true finding, all other columns untouched, whatever the index."""
+    table = rows().set_index(pd.Index(range(100, 160)))
+    got = baselines.predict(name, table, 0.2)
+    fitted = baselines.fitted(name, table, 0.2)
+    np.testing.assert_array_equal(got[PREDICTED_BOX], fitted.loc[table["finding"]])
+    rest = [c for c in table if c not in PREDICTED_BOX]
+    pd.testing.assert_frame_equal(got[rest], table[rest])
+    assert (fitted.nunique() == 1).all() == (name == AGNOSTIC)
+
+
+@pytest.mark.parametrize("name", BASELINES)
+def test_finding_without_training_box(name):
+    """It gets the box of all training boxes."""
+    table = rows()
+    table.loc[(table["part"] == "train") & (table["finding"] == "dent"), "part"] = "test"
+    train = table[table["part"] == "train"]
+    everything = baselines.fitted(name, train.assign(finding="any"), 0.2).loc["any"]
+    assert baselines.fitted(name, table, 0.2).loc["dent"].tolist() == everything.tolist()
+
+
+def test_refusals():
+    """An unknown name, a missing T and a record without training rows are one clear line each."""
+    table = rows()
+    with pytest.raises(InputError, match="did you mean 'class-medoid'"):
+        baselines.fitted("class-mediod", table)
+    with pytest.raises(InputError, match="needs a threshold"):
+        baselines.predict(BEST, table)
+    with pytest.raises(InputError, match="no row of part 'train'"):
+        baselines.fitted(MEDOID, table[table["part"] == "test"])
+
+
+def test_blind_is_the_class_medoid():
+    """The box beside every number of a page is the class medoid's."""
+    table = rows()
+    pd.testing.assert_frame_equal(baselines.blind(table), baselines.predict(MEDOID, table))

@@ -1,0 +1,322 @@
+"""The ledger quotes the paper, links to code, and its numbers follow from the tables."""
+
+import importlib
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from clnlib.evaluation.metrics import MEAN
+from clnlib.paper import audit, published
+from clnlib.paper.claims import ledger, printed, sizes, testset
+from clnlib.paper.claims.localisation import wins
+
+ROOT = Path(__file__).resolve().parents[1]
+PAPER = Path(__file__).with_name("data") / "paper.md"
+REPRODUCED, DIFFERS = ledger.REPRODUCED, ledger.DIFFERS
+NOT_CHECKABLE, NEEDS_DATA = ledger.NOT_CHECKABLE, ledger.NEEDS_DATA
+
+
+@pytest.fixture(scope="module")
+def table():
+    """The ledger."""
+    return audit.claims()
+
+
+def words(text):
+    """Text with every run of blanks as one blank."""
+    return " ".join(text.split())
+
+
+def test_form(table):
+    """All columns are text, ids unique, verdicts known, and most of the paper is covered."""
+    assert tuple(table.columns) == audit.COLUMNS
+    assert table.map(lambda cell: isinstance(cell, str)).all().all()
+    assert table["id"].is_unique
+    assert set(table["verdict"]) == set(ledger.VERDICTS)
+    assert set(table["section"]) == set(ledger.SECTIONS)
+    assert len(table) >= 130
+    for column in ("quote", "claim", "evidence", "function", "line"):
+        assert (table[column] != "").all()
+
+
+def test_order(table):
+    """Rows come in the order of the paper's sections."""
+    places = [ledger.SECTIONS.index(section) for section in table["section"]]
+    assert places == sorted(places)
+
+
+def test_quotes_are_the_papers(table):
+    """Every quote has at most 12 words and stands in the paper's text."""
+    text = words(PAPER.read_text(encoding="utf-8"))
+    for row in table.itertuples():
+        assert len(row.quote.split()) <= 12, row.id
+        assert words(row.quote) in text, row.id
+
+
+def test_notes_are_one_thought(table):
+    """Notes fit a table's cell, and what cannot be reproduced always has one."""
+    assert table["note"].str.len().max() <= 260
+    assert (table.loc[table["verdict"].isin([DIFFERS, NOT_CHECKABLE]), "note"] != "").all()
+
+
+def test_needs_names_a_notebook(table):
+    """Only claims that need data say which notebook has it."""
+    needed = table["verdict"] == NEEDS_DATA
+    assert (table["needs"] != "").eq(needed).all()
+    assert set(table.loc[needed, "needs"]) <= {"prepare", "ablation", "gradcam", "complexity"}
+
+
+def test_rows_link_to_code(table):
+    """The dotted name resolves, and the line is that of the function's `def`."""
+    for name, line in set(zip(table["function"], table["line"], strict=True)):
+        module, function = name.rsplit(".", 1)
+        assert callable(getattr(importlib.import_module(module), function))
+        file, number = line.rsplit(":", 1)
+        source = (ROOT / file).read_text(encoding="utf-8").splitlines()
+        assert source[int(number) - 1].startswith(f"def {function}(")
+
+
+KNOWN = {
+    # the data set
+    "images": ("112,120", REPRODUCED),
+    "patients": ("30,805", REPRODUCED),
+    "boxes": ("984", REPRODUCED),
+    "boxed-images": ("880", REPRODUCED),
+    "one-or-more": ("60,361 images are labelled No Finding", DIFFERS),
+    "single-label": ("93 of 880 have several boxed findings, 624 several of the 14 labels",
+                     DIFFERS),
+    "split-90": ("634 + 70 + 176 images or 708 + 79 + 197 boxes", NOT_CHECKABLE),
+    "no-other-boxes": ("RSNA Pneumonia (2018): 1 and VinDr-CXR (2020): 7; together 8 of 8",
+                       DIFFERS),
+    # the network
+    "total-CLN-ResNet50V2": ("24,795,020 (+0)", REPRODUCED),
+    "total-CLN-EfficientNetB4": ("18,770,923 (+7)", REPRODUCED),
+    "trainable-CLN-EfficientNetB4": ("18,645,716 (+0)", REPRODUCED),
+    "flops-CLN-Xception": ("9.137 G (+0.007)", REPRODUCED),
+    "flatten": ("flatten: 15.8 to 75.9 million, 0 of 6 fit; pooled: 6 of 6 fit", DIFFERS),
+    "learning-rate": ("floor after 10 halvings, 40 epochs", NOT_CHECKABLE),
+    "lambda-ends": ("λ = 0: localisation, λ = 1: classification", DIFFERS),
+    # localisation
+    "improvement-0.2": ("14.7 %", REPRODUCED),
+    "improvement-0.3": ("33.3 %", REPRODUCED),
+    "improvement-0.4": ("63.7 %", REPRODUCED),
+    "improvement-0.5": ("118.2 %", REPRODUCED),
+    "improvement-0.6": ("160.8 %", REPRODUCED),
+    "improvement-0.7": ("258.7 %", DIFFERS),
+    "best-cln-0.7": ("0.538 (CLN-MobileNetV3Small)", DIFFERS),
+    "wins-0.1": ("6 of 8 better; 1 equal (Cardiomegaly); 1 worse (Effusion)", DIFFERS),
+    "wins-0.2": ("7 of 8 better; 1 equal (Cardiomegaly)", REPRODUCED),
+    "wins-0.3": ("7 of 8 better; 1 equal (Cardiomegaly)", DIFFERS),
+    "wins-0.4": ("7 of 8 better; 1 equal (Cardiomegaly)", DIFFERS),
+    "wins-0.5": ("7 of 8 better; 1 open (Cardiomegaly)", NOT_CHECKABLE),
+    "wins-0.6": ("8 of 8 better", REPRODUCED),
+    "wins-0.7": ("8 of 8 better", REPRODUCED),
+    "max-iou": ("0.855 (CLN-CheXNet at T = 0.1)", REPRODUCED),
+    "all-variants": ("31 of 31 legible means", REPRODUCED),
+    "four-compared": ("5: ViT-based, Wang et al., RGT, Li et al., Ouyang et al.", DIFFERS),
+    "means-of-table1": ("59 of 59 legible rows, at most 0.0050 apart", REPRODUCED),
+    "decay-ouyang": ("81.7 %", REPRODUCED),
+    "decay-vit": ("99.8 %", REPRODUCED),
+    "decay-chexnet": ("47.4 %", DIFFERS),
+    "decay-resnet": ("36.7 %", REPRODUCED),
+    "worst-decay": ("CLN-Xception 61.3 % or more; CLN-ResNet50V2 36.7 %", DIFFERS),
+    "first-localisation": ("first at 3 of 7 T", DIFFERS),
+    # classification
+    "max-auc": ("0.918 (CLN-MobileNetV3Small)", REPRODUCED),
+    "above-maximum": ("0.918 in Table 2, 0.001 lower", DIFFERS),
+    "wang-auc": ("71.8% in Table 2", DIFFERS),
+    "all-auc": ("7 of 8 better, 1 equal", DIFFERS),
+    "seven-additional": ("8", DIFFERS),
+    "fourth-auc": ("0.849, place 4 of 19", REPRODUCED),
+    "auc-p-Rajpurkar et al.": ("p = 0.0312", REPRODUCED),
+    "auc-p-CLN-CheXNet": ("p = 0.0547", REPRODUCED),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("id", KNOWN)
+def test_known_answers(table, id):
+    """Answers worked out by hand from the printed page."""
+    row = table.set_index("id").loc[id]
+    assert (row["recomputed"], row["verdict"]) == KNOWN[id]
+
+
+def test_doubtful_readings_are_told_apart(table):
+    """What an illegible cell would give stands in the note, marked, not in the answer."""
+    notes = table.set_index("id")["note"]
+    assert "doubtful 0.850 at T = 0.1 it is 66.1 %" in notes["worst-decay"]
+    assert "0.99 in a row with another label" in notes["wins-0.5"]
+
+
+def test_significance_statements(table):
+    """All 18 statements on Table 2 hold one by one; none is left under Holm's adjustment."""
+    rows = table[table["id"].str.startswith("auc-p-")]
+    assert len(rows) == 18 and (rows["verdict"] == REPRODUCED).all()
+    family = table.set_index("id").loc["auc-tests"]
+    assert "16 have p < 0.05 one by one, 0 after Holm's" in family["note"]
+
+
+def test_sizes_by_hand():
+    """The heads on 1,024 pooled features: 8,200 and 524,800 + 131,328 + 32,896 + 516."""
+    assert sizes.heads(1024) == 8_200 + 524_800 + 131_328 + 32_896 + 516
+    assert sizes.total(printed.RESNET, "flatten") == 75_913_100
+    assert sizes.total(printed.MOBILENET, "flatten") == 15_780_860
+
+
+def test_bounds_of_illegible_cells():
+    """A cell that is not legible lies between the accuracies at higher and at lower T."""
+    tables = printed.read()
+    tables = tables._replace(
+        iou={(0.2, "A", "Mass"): 0.8, (0.4, "A", "Mass"): 0.3}, family={"A": printed.CLN}
+    )
+    assert (tables.at_least(0.3, "A", "Mass"), tables.at_most(0.3, "A", "Mass")) == (0.3, 0.8)
+    assert (tables.at_least(0.1, "A", "Mass"), tables.at_most(0.1, "A", "Mass")) == (0.8, 1.0)
+    assert (tables.at_least(0.7, "A", "Mass"), tables.at_most(0.7, "A", "Mass")) == (0.0, 0.3)
+
+
+def test_wins_by_hand():
+    """Better, equal at 1, worse and open are told apart."""
+    values = {"Mass": (0.5, 0.4), "Nodule": (1.0, 1.0), "Effusion": (0.2, 0.3)}
+    iou = {}
+    for finding, (ours, theirs) in values.items():
+        iou[0.1, "ours", finding], iou[0.1, "theirs", finding] = ours, theirs
+    iou |= {(0.1, name, MEAN): 0.5 for name in ("ours", "theirs")}
+    family = {"ours": printed.CLN, "theirs": printed.PUBLISHED}
+    tables = printed.read()._replace(iou=iou, family=family)
+    assert wins(tables, 0.1) == (["Mass"], ["Nodule"], ["Effusion"])
+
+
+def test_summary(table):
+    """Counts by verdict add up."""
+    number = audit.summary(table)
+    assert list(number.index) == list(ledger.VERDICTS) and number.sum() == len(table)
+    assert number[DIFFERS] == (table["verdict"] == DIFFERS).sum()
+
+
+def test_main_findings(table):
+    """Five findings, each one sentence whose claims are in the ledger."""
+    findings = audit.main_findings(table)
+    assert len(findings) == 5
+    for title, text, ids in findings:
+        assert title and text.endswith(".") and re.search(r"\d", text)
+        assert set(ids) <= set(table["id"])
+
+
+def test_light():
+    """The ledger needs neither Keras nor a plotting library."""
+    code = "import clnlib.paper.audit as a, sys; a.claims(); print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = {name.split(".")[0] for name in done.stdout.split()}
+    assert not loaded & {"keras", "tensorflow", "jax", "matplotlib", "sklearn"}
+
+
+# Mutations: every printed cell altered once.
+
+READERS = {"Table 1": "table1", "Table 2": "table2", "Table 3": "table3"}
+SLOW = {testset.fifth_of_images, testset.one_subset}  # search class sizes: looked at below
+
+
+def distinct(name, slow):
+    """One claim of each computation that rests on a table, and all ids that share it."""
+    found = {}
+    for claim in ledger.CLAIMS:
+        if claim.evidence.startswith(name) and (claim.function in SLOW) == slow:
+            key = (claim.function, tuple(sorted(claim.row.arguments.items())))
+            found.setdefault(key, []).append(claim)
+    return [(same[0], [c.row.id for c in same]) for same in found.values()]
+
+
+def answers(claims):
+    """What the claims say now, without their notes."""
+    tables = printed.read()
+    said = {}
+    for claim, _ in claims:
+        try:
+            answer = ledger.compute(claim, tables)
+            said[claim.row.id] = (answer.recomputed, answer.verdict)
+        except (ValueError, KeyError, ZeroDivisionError) as error:
+            said[claim.row.id] = (repr(error), "")
+    return said
+
+
+def altered(frames, name, column, row):
+    """The frame of a table with one cell altered: shares by one half, counts by a tenth."""
+    frame = frames[name].copy()
+    value = frame[column].iloc[row]
+    shift = value / 10 if name == "Table 3" else 0.5 if value <= 0.5 else -0.5
+    column_values = frame[column].to_list()
+    column_values[row] = type(value)(value + shift)
+    frame[column] = column_values
+    return frame
+
+
+@pytest.fixture
+def frames(monkeypatch):
+    """The three tables, read once; what is put in here is what the ledger reads."""
+    kept = {name: getattr(published, reader)() for name, reader in READERS.items()}
+    live = dict(kept)
+    for name, reader in READERS.items():
+        monkeypatch.setattr(published, reader, lambda name=name: live[name])
+    return kept, live
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", READERS)
+def test_every_row_notices_its_table(frames, name):
+    """Each row that names a table notices an altered cell, each legible cell has such a row."""
+    kept, live = frames
+    claims = distinct(name, slow=False)
+    before = answers(claims)
+    frame = kept[name]
+    columns = {"Table 3": ["total", "trainable", "gflops"]}.get(name, ["value"])
+    rows = range(len(frame))
+    if name == "Table 1":
+        rows = [k for k in rows if frame["transcription"].iloc[k] == published.OK]
+    noticed = {}
+    for column in columns:
+        for row in rows:
+            live[name] = altered(kept, name, column, row)
+            after = answers(claims)
+            noticed[column, row] = [ids for c, ids in claims if after[c.row.id] != before[c.row.id]]
+    seen = {id for found in noticed.values() for ids in found for id in ids}
+    blind = [id for _, ids in claims for id in ids if id not in seen]
+    share = sum(bool(found) for found in noticed.values()) / len(noticed)
+    most = sum(len(ids) for found in noticed.values() for ids in found) / len(noticed)
+    print(f"{name}: {share:.1%} of {len(noticed)} cells noticed, by {most:.1f} rows on average")
+    assert not blind
+    assert share == 1
+
+
+@pytest.mark.slow
+def test_class_sizes_notice_their_table(frames):
+    """So do the rows that search for class sizes."""
+    kept, live = frames
+    claims = distinct("Table 1", slow=True)
+    before = answers(claims)
+    frame = kept["Table 1"]
+    use = (frame["family"] == "cln") & (frame["transcription"] == published.OK)
+    left = {claim.row.id for claim, _ in claims}
+    for row in [k for k in range(len(frame)) if use.iloc[k]]:
+        live["Table 1"] = altered(kept, "Table 1", "value", row)
+        after = answers(claims)
+        left -= {id for id in left if after[id] != before[id]}
+        if not left:
+            break
+    assert not left
+
+
+def test_doubtful_cells_are_no_evidence(frames):
+    """Whatever the illegible rows of Table 1 are read as, no answer changes."""
+    kept, live = frames
+    claims = distinct("Table 1", slow=False) + distinct("Table 1", slow=True)
+    before = answers(claims)
+    frame = kept["Table 1"].copy()
+    doubtful = frame["transcription"] != published.OK
+    for reading in (0.0, 0.99):
+        live["Table 1"] = frame.assign(
+            value=frame["value"].mask(doubtful, reading),
+            corrected=frame["corrected"].mask(doubtful, reading),
+        )
+        assert answers(claims) == before

@@ -1,0 +1,223 @@
+"""Boxes from heat maps: hand-drawn maps, rival thresholds, and how they reach the metrics."""
+
+import hypothesis.extra.numpy as hnp
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.ndimage import zoom
+
+from clnlib import runs
+from clnlib.evaluation import heatmaps, metrics
+from clnlib.evaluation.boxes import iou
+from clnlib.runs import PREDICTED_BOX, TRUE_BOX
+from clnlib.tables import gradcam as cams
+
+MAPS = hnp.arrays(np.uint8, st.tuples(st.integers(1, 3), st.just(6), st.just(6)))
+
+
+def _boxes(rng, number):
+    corner = rng.uniform(0, 0.6, (number, 2))
+    return np.concatenate([corner, corner + rng.uniform(0.1, 0.4, (number, 2))], axis=1)
+
+
+def test_the_box_of_a_drawn_map():
+    """The largest group's whole pixels, as shares of width and height."""
+    grey = np.zeros((4, 8), np.uint8)
+    grey[1:3, 2:5] = 200  # six pixels
+    grey[3, 7] = 255  # brighter, but one
+    np.testing.assert_array_equal(heatmaps.box(grey, 127), [2 / 8, 1 / 4, 5 / 8, 3 / 4])
+    np.testing.assert_array_equal(heatmaps.box(grey, 201), [7 / 8, 3 / 4, 1, 1])
+
+
+def test_a_threshold_is_itself_selected():
+    """The paper's range [127, 255] holds 127."""
+    grey = np.array([[126, 127]], np.uint8)
+    np.testing.assert_array_equal(heatmaps.box(grey, 127), [0.5, 0, 1, 1])
+
+
+def test_pixels_touching_at_a_corner_are_one_group():
+    """A diagonal of three beats a row of two: groups are 8-connected."""
+    grey = np.zeros((5, 5), np.uint8)
+    grey[[0, 1, 2], [0, 1, 2]] = 255
+    grey[4, 3:] = 255
+    np.testing.assert_allclose(heatmaps.box(grey, 1), [0, 0, 0.6, 0.6])
+
+
+def test_of_equal_groups_the_upper_left_is_taken():
+    """Two groups of one size: the answer does not depend on chance."""
+    grey = np.zeros((4, 4), np.uint8)
+    grey[0, 3] = grey[3, 0] = 255
+    np.testing.assert_array_equal(heatmaps.box(grey, 1), [0.75, 0, 1, 0.25])
+
+
+def test_a_map_that_selects_nothing_has_no_box():
+    """NaN, which the metrics count as a miss, and no pointing."""
+    dead = np.zeros((1, 4, 4), np.uint8)
+    assert np.isnan(heatmaps.box(dead[0], 127)).all()
+    assert np.isnan(heatmaps.all_boxes(dead)).all()
+    assert not heatmaps.pointing_game(dead, [[0, 0, 1, 1]]).any()
+
+
+@settings(deadline=None, max_examples=30)
+@given(MAPS, st.integers(1, 255))
+def test_every_threshold_has_the_box_of_that_threshold(maps, threshold):
+    """`all_boxes` is `box` at every threshold; entry 0 would be the whole image and is left out."""
+    every = heatmaps.all_boxes(maps)
+    expected = [heatmaps.box(one, threshold) for one in maps]
+    np.testing.assert_array_equal(every[threshold], expected)
+    assert np.isnan(every[0]).all()
+
+
+@settings(deadline=None, max_examples=30)
+@given(MAPS, st.integers(0, 2**32 - 1))
+def test_no_rule_beats_the_upper_bound(maps, seed):
+    """The upper bound's IoU is at least that of every threshold, and one threshold reaches it."""
+    true = _boxes(np.random.default_rng(seed), len(maps))
+    every = heatmaps.all_boxes(maps)
+    overlaps = np.nan_to_num(iou(true, every))
+    bound = np.nan_to_num(iou(true, heatmaps.upper_bound(every, true)))
+    np.testing.assert_array_equal(bound, overlaps.max(axis=0))
+
+
+def test_otsu_by_hand():
+    """Six pixels, 0 0 0 and 200 200 220: the split 0 | 200 has the largest between variance."""
+    grey = np.array([[0, 0, 0], [200, 200, 220]], np.uint8)
+    threshold = heatmaps.otsu(grey)
+    assert 1 <= threshold <= 200
+    assert threshold == 101  # the middle of the equally good splits 0|1 to 199|200
+    assert heatmaps.otsu(np.full((3, 3), 7, np.uint8)) == 255  # nothing to split
+
+
+@settings(deadline=None, max_examples=50)
+@given(hnp.arrays(np.uint8, (5, 5)).filter(lambda a: np.ptp(a) > 0))
+def test_otsu_maximises_the_variance_between_classes(grey):
+    """No other threshold separates the two classes' means better, by the definition itself."""
+
+    def between(t):
+        upper = grey >= t
+        if upper.all() or not upper.any():
+            return 0.0
+        share = upper.mean()
+        return share * (1 - share) * (grey[upper].mean() - grey[~upper].mean()) ** 2
+
+    best = max(between(t) for t in range(1, 256))
+    assert between(heatmaps.otsu(grey)) == pytest.approx(best, rel=1e-9)
+
+
+def test_tuning_finds_the_threshold_that_was_hidden():
+    """Maps whose true box is the region at 150 and above: the one threshold is 101 to 150."""
+    grey = np.full((3, 8, 8), 100, np.uint8)
+    for k in range(3):
+        grey[k, k : k + 3, 2:6] = 150
+        grey[k, k + 1, 3] = 255
+    true = np.array([[2 / 8, k / 8, 6 / 8, (k + 3) / 8] for k in range(3)])
+    every = heatmaps.all_boxes(grey)
+    assert heatmaps.tuned(every, true, 0.9) == heatmaps.tuned(every, true) == 101
+    np.testing.assert_array_equal(every[101], true)
+
+
+def test_pointing_by_hand():
+    """The peak's centre, not its corner, must lie inside; ties are averaged."""
+    grey = np.zeros((1, 4, 4), np.uint8)
+    grey[0, 1, 1:3] = 255  # centre (0.5, 0.375)
+    boxes = {(0.45, 0.3, 0.55, 0.4): True, (0.25, 0.3, 0.45, 0.4): False, (0.4, 0.4, 0.6, 1): False}
+    for box, inside in boxes.items():
+        assert heatmaps.pointing_game(grey, [box])[0] == inside
+
+
+def test_enlarging_by_hand():
+    """Two cells on four pixels: centres at 1/4 and 3/4, linear between, constant outside."""
+    grey = heatmaps.to_grey(np.array([[[0.0, 2.0], [0.0, 2.0]]]), 4)
+    np.testing.assert_array_equal(grey[0], [[0, 64, 191, 255]] * 4)
+
+
+def test_enlarging_equals_scipy():
+    """Bilinear on cell centres is SciPy's `zoom` on its grid, map by map, before normalising."""
+    maps = np.random.default_rng(0).random((3, 5, 7))
+    large = zoom(maps, (1, 40 / 5, 40 / 7), order=1, grid_mode=True, mode="nearest")
+    low, high = large.min(axis=(1, 2), keepdims=True), large.max(axis=(1, 2), keepdims=True)
+    expected = 255 * (large - low) / (high - low)
+    assert np.abs(heatmaps.to_grey(maps, 40) - expected).max() <= 0.5 + 1e-6
+
+
+def test_normalising_is_per_map_and_survives_constant_maps():
+    """Each map fills 0 to 255 whatever its scale; one that is constant points nowhere."""
+    maps = np.random.default_rng(1).random((4, 3, 3)) * [[[1e-9]], [[1]], [[1e9]], [[0]]]
+    maps[3] += 0.3
+    grey = heatmaps.to_grey(maps, 32)
+    assert grey.min(axis=(1, 2)).tolist() == [0, 0, 0, 0]
+    assert grey.max(axis=(1, 2)).tolist() == [255, 255, 255, 0]
+    assert not heatmaps.to_grey(np.full((1, 1, 1), 0.7), 32).any()
+
+
+def _rows(number, parts):
+    true = _boxes(np.random.default_rng(2), number)
+    return pd.DataFrame(true, columns=TRUE_BOX).assign(
+        image=[f"{k}.png" for k in range(number)], patient=range(number),
+        finding=["Mass", "Nodule"] * (number // 2), part=parts,
+    )  # fmt: skip
+
+
+def _drawn(rows, size=40):
+    """Maps that are 255 exactly inside the true box, 90 elsewhere near it."""
+    grey = np.zeros((len(rows), size, size), np.uint8)
+    for k, (x1, y1, x2, y2) in enumerate((rows[TRUE_BOX] * size).round().astype(int).to_numpy()):
+        grey[k, y1:y2, x1:x2] = 255
+    return grey
+
+
+def test_predictions_are_read_by_the_same_metrics():
+    """Perfect maps give IoU accuracy 1 by every rule; rows, parts and targets are kept."""
+    rows = _rows(6, ["validation"] * 2 + ["test"] * 4)
+    frame = heatmaps.predictions(rows, _drawn(rows), "true finding")
+    assert list(dict.fromkeys(frame["method"])) == list(heatmaps.METHODS)
+    for _, one in frame.groupby("method"):
+        assert list(one["image"]) == list(rows["image"]) and list(one["part"]) == list(rows["part"])
+        accuracy = metrics.iou_accuracy(one, ("Mass", "Nodule"), (0.1, 0.7))
+        assert (accuracy.to_numpy() == 1).all()
+    assert frame["pointing"].all() and set(frame["target"]) == {"true finding"}
+
+
+def test_test_rows_do_not_tune():
+    """The tuned threshold comes from validation alone; without validation there is none."""
+    rows = _rows(6, ["validation"] * 2 + ["test"] * 4)
+    grey = _drawn(rows)
+    before = heatmaps.predictions(rows, grey, "x")
+    grey[2:] = np.random.default_rng(3).integers(0, 256, grey[2:].shape)
+    after = heatmaps.predictions(rows, grey, "x")
+    for frame in (before, after):
+        assert frame.loc[frame["method"] == "tuned", "threshold"].nunique() == 1
+    first, second = (f.loc[f["method"] == "tuned", "threshold"].iloc[0] for f in (before, after))
+    assert first == second
+    alone = heatmaps.predictions(rows.iloc[2:], grey[2:], "x")
+    assert "tuned" not in set(alone["method"]) and len(alone) == 4 * 4
+
+
+def test_a_dead_map_is_a_miss_in_the_frame():
+    """No box by any rule, counted as IoU 0."""
+    rows = _rows(2, ["test"] * 2)
+    frame = heatmaps.predictions(rows, np.zeros((2, 8, 8), np.uint8), "x")
+    assert frame[PREDICTED_BOX].isna().all(axis=None) and not frame["pointing"].any()
+    assert (metrics.box_iou(frame) == 0).all()
+
+
+def test_one_evaluation_serves_heads_and_heat_maps():
+    """Heat maps that gave the head's very boxes get the head's numbers, and agree with it fully."""
+    run = runs.study("nih880-trials")[0]
+    rows = run.predictions[run.predictions["part"] != "train"].sample(frac=1, random_state=0)
+    frame = rows.assign(method="127", target="true finding", pointing=True)
+    table = cams.curves(run, frame, resamples=50).set_index(["series", "T"])
+    columns = ["value", "low", "high"]
+    np.testing.assert_array_equal(table.loc["CAM 127", columns], table.loc[cams.HEAD, columns])
+    test = run.predictions[run.predictions["part"] == "test"]
+    expected = metrics.iou_accuracy(test, run.findings)[metrics.MEAN]
+    np.testing.assert_allclose(table.loc["CAM 127", "value"], expected)
+    assert "CAM Otsu" not in table.index.get_level_values("series")
+    (line,) = cams.beside_the_head(run, frame).to_dict("records")
+    head = test[PREDICTED_BOX].to_numpy()
+    drawn = (head[:, 2:] > head[:, :2]).all(axis=1)  # an empty box agrees with nothing
+    assert line["agreement"][0] == pytest.approx(drawn.mean())
+    assert line["mean IoU"][0] == pytest.approx(metrics.box_iou(test).mean())
+    assert line["pointing"] == (1, 1, 1) and line["no box"] == 0

@@ -1,0 +1,201 @@
+"""Class sizes admitted by printed accuracies are those that arithmetic admits."""
+
+from decimal import ROUND_DOWN, ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal, localcontext
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from clnlib.errors import InputError
+from clnlib.findings import BOXED
+from clnlib.paper import published, rounding, testsets, testsets_null
+
+MODES = {"half up": ROUND_HALF_UP, "half even": ROUND_HALF_EVEN, "down": ROUND_DOWN}
+HUNDREDTH, THOUSANDTH = Decimal("0.01"), Decimal("0.001")
+
+
+def by_decimal(k: int, n: int, convention: str) -> int:
+    """The hundredths that k / n prints as, by the decimal module."""
+    with localcontext() as context:
+        context.prec = 40
+        share = Decimal(k) / Decimal(n)
+        if convention == "twice":
+            share = share.quantize(THOUSANDTH, ROUND_HALF_UP)
+        return int(100 * share.quantize(HUNDREDTH, MODES.get(convention, ROUND_HALF_UP)))
+
+
+@given(st.data(), st.integers(5, 60), st.sampled_from(rounding.CONVENTIONS))
+def test_rounding_agrees_with_decimal(data, n, convention):
+    """Integer rounding gives what exact decimals give, for every convention."""
+    k = data.draw(st.integers(0, n))
+    assert rounding.printed(np.array(k), n, convention) == by_decimal(k, n, convention)
+
+
+@pytest.mark.parametrize(
+    ("convention", "expected"), [("half up", 13), ("half even", 12), ("twice", 13), ("down", 12)]
+)
+def test_an_eighth(convention, expected):
+    """1 / 8 = 0.125 tells half up from half even."""
+    assert rounding.printed(np.array(1), 8, convention) == expected
+
+
+def test_rounded_twice():
+    """5 / 11 = 0.4545... is 0.45, but 0.46 by way of 0.455."""
+    assert rounding.printed(np.array(5), 11, "half up") == 45
+    assert rounding.printed(np.array(5), 11, "twice") == 46
+
+
+def test_a_cell_without_evidence_is_printed_by_every_size():
+    """The column that stands for no cell excludes nothing."""
+    assert rounding.prints("down")[:, rounding.NO_CELL].all()
+
+
+@given(st.sampled_from(rounding.CONVENTIONS), st.integers(5, 60), st.integers(0, 100))
+def test_prints_is_membership(convention, n, hundredth):
+    """A size prints a hundredth exactly if some k / n rounds to it."""
+    some = hundredth in {by_decimal(k, n, convention) for k in range(n + 1)}
+    assert rounding.prints(convention)[n - 5, hundredth] == some
+    assert rounding.prints(rounding.ANY)[n - 5, hundredth] >= some
+
+
+def test_wrong_names_are_refused():
+    """An unknown variant or convention is one line that names the nearest."""
+    with pytest.raises(InputError, match="did you mean 'twice'"):
+        rounding.prints("twise")
+    with pytest.raises(InputError, match="did you mean 'CLN-CheXNet'"):
+        testsets.admissible("CLN-ChexNet")
+    with pytest.raises(InputError, match="convention: 'any' is not one of"):
+        testsets.totals("any")
+
+
+def test_evidence_is_legible_rows_only():
+    """31 legible rows of six variants; suspect rows are not evidence."""
+    every = testsets.variants()
+    assert {name: len(series.cells) for name, series in every.items()} == {
+        "CLN-ResNet50V2": 5, "CLN-CheXNet": 6, "CLN-MobileNetV3Small": 5,
+        "CLN-EfficientNetB4": 5, "CLN-InceptionV3": 5, "CLN-Xception": 5,
+    }  # fmt: skip
+    assert every["CLN-CheXNet"].means[0] == 855
+
+
+def test_known_sizes():
+    """By hand: Xception's atelectasis 0.83 0.74 0.71 0.43 0.11 are 29 26 25 15 4 of 35 alone."""
+    assert testsets.admissible("CLN-Xception").loc["Atelectasis", "sizes"] == (35,)
+    assert testsets.admissible("CLN-CheXNet").loc["Atelectasis", "sizes"] == (33,)
+
+
+def test_sizes_reproduce_every_cell_and_mean():
+    """Sizes that fit with 197 rows print all legible cells and means again."""
+    every = testsets.variants()
+    found = testsets.sizes_of_boxes()
+    assert sorted(found["variant"]) == sorted(every)
+    for _, row in found.iterrows():
+        n = [int(size) for size in row[list(BOXED)]]
+        assert sum(n) == 197
+        for cells, mean in zip(*every[row["variant"]], strict=True):
+            ks = [
+                next(k for k in range(size + 1) if by_decimal(k, size, "twice") == cell)
+                for cell, size in zip(cells, n, strict=True)
+            ]
+            kept = [(2000 * k + size) // (2 * size) for k, size in zip(ks, n, strict=True)]
+            assert abs(sum(kept) - 8 * mean) <= 4
+
+
+def test_totals_by_brute_force():
+    """Totals by dynamic programming are the sums of all choices, for three small columns."""
+    columns = [np.isin(testsets.SIZES, sizes) for sizes in ((5, 9), (7,), (6, 20, 21))]
+    sums = {a + b + c for a in (5, 9) for b in (7,) for c in (6, 20, 21)}
+    assert set(np.flatnonzero(testsets._sums(columns))) == sums
+
+
+def test_which_test_set():
+    """No finding has a size common to all variants; all admit 197 rows, none 176."""
+    total = testsets.totals()
+    assert total["of_boxes"].all()
+    assert not total["of_images"].any()
+    assert (total["fits_of_boxes"] == 1).all()
+    assert (testsets.common()["sizes"].map(len) == 0).all()
+    assert testsets.sensitivity()["survives"].all()
+
+
+def test_only_rounding_twice_explains_every_column():
+    """Other conventions leave columns that no size can have printed."""
+    table = testsets.conventions()
+    assert table.loc["twice", "columns_without_size"] == 0
+    assert (table.drop("twice")["columns_without_size"] > 0).all()
+    assert (table["findings_in_common"] == 0).all()
+
+
+def tampered(monkeypatch, change) -> None:
+    table = published.table1()
+    monkeypatch.setattr(published, "table1", lambda: change(table.copy()))
+
+
+def one_test_set(table: pd.DataFrame) -> pd.DataFrame:
+    """Table 1 as one test set of (33, 32, ...) boxes would print it."""
+    sizes = dict(zip(BOXED, (33, 32, 30, 25, 17, 16, 24, 20), strict=True))
+    rows = table["finding"].isin(sizes) & table["value"].notna()
+    n = table.loc[rows, "finding"].map(sizes)
+    k = (table.loc[rows, "value"] * n).round().astype(int)
+    kept = [by_decimal(a, b, "twice") / 100 for a, b in zip(k, n, strict=True)]
+    table.loc[rows, "value"] = kept
+    return table
+
+
+def test_one_test_set_is_recognised(monkeypatch):
+    """A table printed from one test set has its size in common for every finding."""
+    tampered(monkeypatch, one_test_set)
+    found = testsets.common()
+    for finding, n in zip(BOXED, (33, 32, 30, 25, 17, 16, 24, 20), strict=True):
+        assert n in found.loc[finding, "sizes"]
+    assert (found["misread"] == 0).all()
+
+
+def test_one_misread_cell_is_found(monkeypatch):
+    """One cell that no size fits is counted as one misread, and as decisive."""
+
+    def misread(table):
+        table = one_test_set(table)
+        row = table.index[(table["method"] == "CLN-CheXNet") & (table["finding"] == "Nodule")][0]
+        table.loc[row, "value"] = 0.99
+        return table
+
+    tampered(monkeypatch, misread)
+    assert testsets.common().loc["Nodule", "misread"] == 1
+    row = testsets.sensitivity().loc["Nodule"]
+    assert row["decisive"] == 1 and 16 in row["sizes"] and not row["survives"]
+
+
+def test_rising_finds_a_rise(monkeypatch):
+    """Legible rows never rise with T; one that is made to is reported with both values."""
+    assert testsets.rising().empty
+
+    def raised(table):
+        row = (table["method"] == "Li et al.") & (table["finding"] == "Mass") & (table["T"] == 0.7)
+        return table.assign(value=table["value"].mask(row, 0.9))
+
+    tampered(monkeypatch, raised)
+    found = testsets.rising()
+    assert found[["method", "finding", "T_low", "T_high", "high"]].to_numpy().tolist() == [
+        ["Li et al.", "Mass", 0.6, 0.7, 0.9]
+    ]
+
+
+def test_null_simulation():
+    """One test set is never called incompatible, a test set each nearly always is."""
+    table = testsets_null.null_simulation(draws=30)
+    assert table.loc["one test set", ["none_fits", "any_none", "misread"]].tolist() == [0, 0, 0]
+    assert table.loc["a test set each", "any_none"] > 0.9
+    few = table.loc["one test set, cells misread", "none_fits"]
+    assert 0 < few < table.loc["sizes one apart", "none_fits"]
+    assert table.loc["printed", "none_fits"] == 8
+
+
+def test_explanations():
+    """What arithmetic excludes is excluded, what it cannot is left open."""
+    fits = testsets_null.explanations(draws=200)["fits"]
+    assert fits["one row per image"] == "no"
+    assert fits["one test set, rows grouped by true finding"] == "no"
+    assert fits["one test set of 197 boxes, rows grouped by predicted finding"] == "open"
