@@ -12,7 +12,7 @@ from clnlib.parameters import Parameters, Prepare, Train
 from clnlib.studies import Study, load_study
 
 EVALUATION = ("localisation", "classification", "baselines", "ablation", "significance")
-SITE = ("audit", "complexity", "losses")  # pages that belong to no study
+SITE = ("index", "data", "audit", "losses", "complexity")  # pages that belong to no study
 
 
 @dataclass(frozen=True)

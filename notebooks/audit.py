@@ -117,7 +117,7 @@ print(f"legible accuracies that rise with T, which they cannot: {rises}")
 
 # %% [markdown]
 # Would this test say so by mistake? Simulated tables: from one test set it never does, unless cells
-# are misread, and then for a finding or two; it tells sizes one apart.
+# are misread, and then for few findings; it tells even sizes one apart.
 
 # %%
 testsets_null.null_simulation().style.format("{:.2f}")

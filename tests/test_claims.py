@@ -107,13 +107,14 @@ KNOWN = {
     "improvement-0.6": ("160.8 %", REPRODUCED),
     "improvement-0.7": ("258.7 %", DIFFERS),
     "best-cln-0.7": ("0.538 (CLN-MobileNetV3Small)", DIFFERS),
-    "wins-0.1": ("6 of 8 better; 1 equal (Cardiomegaly); 1 worse (Effusion)", DIFFERS),
-    "wins-0.2": ("7 of 8 better; 1 equal (Cardiomegaly)", REPRODUCED),
-    "wins-0.3": ("7 of 8 better; 1 equal (Cardiomegaly)", DIFFERS),
-    "wins-0.4": ("7 of 8 better; 1 equal (Cardiomegaly)", DIFFERS),
-    "wins-0.5": ("7 of 8 better; 1 open (Cardiomegaly)", NOT_CHECKABLE),
-    "wins-0.6": ("8 of 8 better", REPRODUCED),
-    "wins-0.7": ("8 of 8 better", REPRODUCED),
+    "wins-0.1": ("6 of 8 better by 0.08 or more; 1 equal (Cardiomegaly); 1 worse (Effusion)",
+                 DIFFERS),
+    "wins-0.2": ("7 of 8 better by 0.01 or more; 1 equal (Cardiomegaly)", REPRODUCED),
+    "wins-0.3": ("7 of 8 better by 0.21 or more; 1 equal (Cardiomegaly)", DIFFERS),
+    "wins-0.4": ("7 of 8 better by 0.11 or more; 1 equal (Cardiomegaly)", DIFFERS),
+    "wins-0.5": ("7 of 8 better by 0.08 or more; 1 open (Cardiomegaly)", NOT_CHECKABLE),
+    "wins-0.6": ("8 of 8 better by 0.03 or more", REPRODUCED),
+    "wins-0.7": ("8 of 8 better by 0.13 or more", REPRODUCED),
     "max-iou": ("0.855 (CLN-CheXNet at T = 0.1)", REPRODUCED),
     "all-variants": ("31 of 31 legible means", REPRODUCED),
     "four-compared": ("5: ViT-based, Wang et al., RGT, Li et al., Ouyang et al.", DIFFERS),
@@ -155,7 +156,7 @@ def test_significance_statements(table):
     rows = table[table["id"].str.startswith("auc-p-")]
     assert len(rows) == 18 and (rows["verdict"] == REPRODUCED).all()
     family = table.set_index("id").loc["auc-tests"]
-    assert "16 have p < 0.05 one by one, 0 after Holm's" in family["note"]
+    assert family["recomputed"] == "18 tests, 16 with p < 0.05, 0 after Holm's adjustment"
 
 
 def test_sizes_by_hand():
@@ -185,7 +186,9 @@ def test_wins_by_hand():
     iou |= {(0.1, name, MEAN): 0.5 for name in ("ours", "theirs")}
     family = {"ours": printed.CLN, "theirs": printed.PUBLISHED}
     tables = printed.read()._replace(iou=iou, family=family)
-    assert wins(tables, 0.1) == (["Mass"], ["Nodule"], ["Effusion"])
+    above, level, below = wins(tables, 0.1)
+    assert above == {"Mass": pytest.approx(0.1)}
+    assert (level, below) == (["Nodule"], ["Effusion"])
 
 
 def test_summary(table):

@@ -87,7 +87,7 @@ def test_flops_of_table_3():
 @tensorflow_only
 @pytest.mark.slow
 def test_table_3():
-    """All six: parameters as printed, operations as known, with a reason where not."""
+    """The two largest graphs: parameters as printed, operations as known, a reason where not."""
     measured = complexity.measured(("chexnet", "efficientnetb4"))
     table = tables.complexity_table(measured)
     for model, row in table.iterrows():

@@ -1,9 +1,11 @@
 """Intervals and chance gains are those of the binomial distribution."""
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from scipy.stats import binomtest
 
+from clnlib import figures
 from clnlib.paper import testsets, uncertainty
 
 
@@ -14,7 +16,8 @@ def test_wilson_agrees_with_scipy():
     for row in table.iloc[::9].itertuples():
         exact = binomtest(row.right, row.boxes).proportion_ci(method="wilson")
         assert (row.low, row.high) == pytest.approx((exact.low, exact.high))
-    assert ((table["low"] <= table["value"] + 0.005) & (table["value"] <= table["high"])).all()
+    inside = (table["low"] <= table["value"] + 1e-9) & (table["value"] <= table["high"] + 1e-9)
+    assert inside.all()
 
 
 def test_counts_give_the_printed_value():
@@ -46,3 +49,26 @@ def test_sizes_are_those_that_fit():
     """The class sizes of the intervals add up to 197 for every variant."""
     table = uncertainty.wilson().drop_duplicates(["method", "finding"])
     assert (table.groupby("method")["boxes"].sum() == testsets.BOXES).all()
+
+
+def test_intervals_are_drawn_where_they_are():
+    """The picture has one series per variant, its points at the printed values."""
+    table = uncertainty.wilson()
+    rows = table[table["T"] == 0.7]
+    _, axes = plt.subplots()
+    figures.intervals(rows, axes)
+    drawn = {bars.get_label(): bars.lines[0].get_xdata() for bars in axes.containers}
+    plt.close("all")
+    assert sorted(drawn) == sorted(rows["method"].unique())
+    for name, values in drawn.items():
+        assert list(values) == rows.loc[rows["method"] == name, "value"].tolist()
+
+
+def test_class_sizes_are_written_out():
+    """The picture of class sizes shows every number and the total of each variant."""
+    sizes = testsets.sizes_of_boxes().set_index("variant")
+    _, axes = plt.subplots()
+    figures.class_sizes(sizes, sizes.mean(), axes)
+    texts = [text.get_text() for text in axes.texts]
+    plt.close("all")
+    assert texts == [str(n) for n in sizes.to_numpy().flat] + ["Σ 197"] * 6

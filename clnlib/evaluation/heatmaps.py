@@ -177,7 +177,8 @@ def pointing_game(grey: ArrayLike, true: ArrayLike) -> NDArray[np.bool_]:
     Parameters
     ----------
     grey
-        (N, H, W) uint8; the maximum is the centre of the brightest pixels.
+        (N, H, W) uint8; of several brightest pixels (an enlarged map is flat beyond its outermost
+        cells' centres) one inside is enough.
     true
         (N, 4) true boxes.
 
@@ -189,15 +190,13 @@ def pointing_game(grey: ArrayLike, true: ArrayLike) -> NDArray[np.bool_]:
     ----------
     Zhang et al., Top-down neural attention by excitation backprop, ECCV 2016.
     """
-    maps, boxes = np.asarray(grey), np.asarray(true, dtype=np.float64)
+    maps, boxes = np.asarray(grey), np.asarray(true, dtype=np.float64)[:, :, None]
     peak = maps.max(axis=(1, 2), keepdims=True)
-    brightest = maps == peak
-    number = brightest.sum(axis=(1, 2))
-    height, width = maps.shape[1:]
-    x = brightest.sum(axis=1) @ (np.arange(width) + 0.5) / width / number
-    y = brightest.sum(axis=2) @ (np.arange(height) + 0.5) / height / number
-    inside = (boxes[:, 0] <= x) & (x <= boxes[:, 2]) & (boxes[:, 1] <= y) & (y <= boxes[:, 3])
-    return inside & (peak[:, 0, 0] > 0)
+    y, x = ((np.arange(length) + 0.5) / length for length in maps.shape[1:])
+    across = (boxes[:, 0] <= x) & (x <= boxes[:, 2])
+    down = (boxes[:, 1] <= y) & (y <= boxes[:, 3])
+    hits = (maps == peak) & (peak > 0) & down[:, :, None] & across[:, None, :]
+    return hits.any(axis=(1, 2))
 
 
 def predictions(rows: pd.DataFrame, grey: ArrayLike, target: str) -> pd.DataFrame:

@@ -118,7 +118,7 @@ def _significance(tables: printed.Printed) -> Finding:
     methods = [m for m in dict.fromkeys(m for m, _ in tables.auc) if m != printed.MOBILENET]
     values = [significance.auc_p(tables, m) for m in methods]
     single = sum(p < 0.05 for p in values)
-    left = int((significance.adjusted(values) < 0.05).sum())
+    left = significance.left_after_holm(values)
     pooled, pairs = significance.iou_p(tables, printed.XCEPTION)
     text = (
         f"Of {len(values)} tests on Table 2 {single} have p < 0.05 one by one and {left} after "

@@ -14,21 +14,24 @@ from clnlib.paper.claims.ledger import (
 from clnlib.paper.claims.printed import CLN, OUYANG, PUBLISHED, Printed, best
 
 
-def wins(p: Printed, t: float) -> tuple[list[str], list[str], list[str]]:
+def wins(p: Printed, t: float) -> tuple[dict[str, float], list[str], list[str]]:
     """Findings in which the best variant is above, level with and below the best published method.
+
+    The first with the least distance.
 
     Every illegible cell counts as what legible rows leave certain: at least the accuracy at a
     higher T for a variant, at most the accuracy at a lower T for a published method. Findings
     where this decides nothing are in none of the three.
     """
-    above, level, below = [], [], []
+    above: dict[str, float] = {}
+    level, below = [], []
     variants, methods = p.methods(CLN, 1), p.methods(PUBLISHED, 1)
     for finding in BOXED:
         ours = max(p.at_least(t, m, finding) for m in variants)
         theirs = max(p.at_most(t, m, finding) for m in methods)
         floor = max(p.at_least(t, m, finding) for m in methods)
         if ours > theirs:
-            above.append(finding)
+            above[finding] = ours - theirs
         elif floor == 1.0:
             level.append(finding)  # nothing is above 1
         elif ours < floor:
@@ -63,7 +66,7 @@ def findings_won(p: Printed, t: float, number: int, told: float = 0.0) -> Answer
         level = ["Cardiomegaly"]
     open_ = [f for f in BOXED if f not in (*above, *level, *below)]
     verdict = agree(len(above) == number) if not open_ else NOT_CHECKABLE
-    parts = [f"{len(above)} of 8 better"]
+    parts = [f"{len(above)} of 8 better by {min(above.values()):.2f} or more"]
     for word, which in (("equal", level), ("worse", below), ("open", open_)):
         parts += [f"{len(which)} {word} ({', '.join(which)})"] if which else []
     note = "Illegible cells are bounded by the accuracies at other T."

@@ -1,0 +1,69 @@
+"""The few numbers of the first page: what is claimed, what the runs gave, what the audit says."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from clnlib.evaluation import bootstrap
+from clnlib.paper import audit, published
+from clnlib.paper.claims.ledger import DIFFERS, REPRODUCED
+from clnlib.runs import Run
+from clnlib.tables.summary import paper_runs, summary
+
+
+def claimed() -> str:
+    """The paper's best printed means, as a sentence."""
+    auc = published.table2().query("finding == 'Mean' and family == 'cln'")
+    auc = auc.loc[auc["value"].idxmax()]
+    box = published.table1().query("finding == 'Mean' and family == 'cln' and T == 0.1")
+    box = box[box["transcription"] == published.OK]
+    box = box.loc[box["value"].idxmax()]
+    return (
+        f"One network, trained on 880 radiographs with expert boxes, names the finding with a mean "
+        f"AUC of up to {auc['value']:.3f} ({auc['method']}) and boxes it with a mean IoU accuracy "
+        f"of up to {box['value']:.3f} at T = 0.1 ({box['method']}), ahead of all compared methods."
+    )
+
+
+def found_on_phantom(runs: Sequence[Run], resamples: int = bootstrap.RESAMPLES) -> str:
+    """The first backbone's run with the paper's λ beside the blind box, as a sentence."""
+    run = paper_runs(runs)[0]
+    rows = summary(run, resamples=resamples)
+    auc, box = rows.loc["mean AUC"], rows.loc["mean IoU"]
+    name = published.VARIANTS[run.parameters["backbone"]]
+    return (
+        f"{name}, λ = {run.parameters['lam']:g}, trained from scratch: mean AUC {_told(auc)}, mean "
+        f"IoU {_told(box)}; a box that never sees the image has mean IoU {_blind(box)}."
+    )
+
+
+def found_on_real(runs: Sequence[Run], resamples: int = bootstrap.RESAMPLES) -> str:
+    """The range over all runs of a study beside the blind box, as sentences."""
+    tables = [summary(run, resamples=resamples) for run in runs]
+    auc = pd.Series([table.loc["mean AUC", "network"] for table in tables])
+    box = pd.Series([table.loc["mean IoU", "network"] for table in tables])
+    best = tables[int(box.argmax())].loc["mean IoU"]
+    better = sum(t.loc["mean IoU", "low"] > t.loc["mean IoU", "blind high"] for t in tables)
+    return (
+        f"{len(runs)} runs in several settings: mean AUC {auc.min():.3f} to {auc.max():.3f}, mean "
+        f"IoU {box.min():.3f} to {box.max():.3f}. The best of them has {_told(best)}, the box that "
+        f"never sees the image {_blind(best)}; {better} of {len(runs)} runs lie clearly above it."
+    )
+
+
+def found_in_print() -> str:
+    """The audit's counts, as a sentence."""
+    table = audit.claims()
+    number = audit.summary(table)
+    return (
+        f"Of {len(table)} claims, {number[REPRODUCED]} are reproduced from print or public tables, "
+        f"{number[DIFFERS]} differ, and the rest cannot be decided without the authors' data."
+    )
+
+
+def _told(row: pd.Series) -> str:
+    return f"{row['network']:.3f} ({row['low']:.3f} to {row['high']:.3f})"
+
+
+def _blind(row: pd.Series) -> str:
+    return f"{row['blind box']:.3f} ({row['blind low']:.3f} to {row['blind high']:.3f})"
