@@ -1,6 +1,7 @@
 """An executed notebook as a page of the book: without machine talk, with switch and receipt."""
 
 import argparse
+import functools
 import re
 from pathlib import Path
 from typing import Any
@@ -9,25 +10,27 @@ from clnlib import runs
 from clnlib.errors import InputError
 
 SITE = "site"  # the pages that belong to no study
+SWITCH = "<!-- the same page of every study -->"  # filled in by clnlib.site
 HIDDEN = ("parameters", "injected-parameters")
 
 
-def page(executed: Path, study: str, folder: Path) -> Any:
+def page(executed: Path, name: str, study: str = SITE) -> Any:
     """The page of an executed notebook.
 
     Parameters
     ----------
     executed
         What papermill wrote.
+    name
+        The page's own, without ending.
     study
         The study it shows, or "site" for a page of no study.
-    folder
-        Where the page will lie; other studies' pages are looked for beside it.
 
     Returns
     -------
     A notebook of nbformat 4: papermill's times and paths and what went to stderr are gone, the
-    parameters are folded, the study stands in the title, a receipt at the end.
+    parameters are folded, the study stands in the title, and a receipt with the page's files at
+    the end. Where the links to the other studies come, `clnlib.site` finds `SWITCH`.
 
     Raises
     ------
@@ -36,24 +39,68 @@ def page(executed: Path, study: str, folder: Path) -> Any:
     """
     import nbformat
 
-    book = nbformat.read(executed, as_version=4)
-    book.metadata = nbformat.from_dict({"kernelspec": book.metadata["kernelspec"]})
+    book = nbformat.read(executed, as_version=4)  # type: ignore[no-untyped-call]
+    book.metadata = _dict({"kernelspec": book.metadata["kernelspec"]})
     for number, cell in enumerate(book.cells):
         tags = [t for t in cell.metadata.get("tags", []) if not t.startswith("papermill-")]
         kept = {"mystnb": cell.metadata["mystnb"]} if "mystnb" in cell.metadata else {}
-        cell.metadata = nbformat.from_dict(kept | ({"tags": tags} if tags else {}))
+        cell.metadata = _dict(kept | ({"tags": tags} if tags else {}))
         cell["id"] = f"cell-{number:02d}"
         if cell.cell_type == "code":
             if set(tags) & set(HIDDEN):
                 cell.metadata["tags"] = [*tags, "hide-input"]
             cell.outputs = [_clean(output, executed) for output in cell.outputs if _wanted(output)]
+    files = f"- {{download}}`the notebook of this page <{name}.ipynb>`"
+    if csv(book):
+        files += f"\n- {{download}}`its tables as text <{name}.csv>`"
+    facts: list[str] = []
     if study != SITE:
         title = book.cells[0].source.split("\n", 1)
         book.cells[0].source = "\n".join([f"{title[0]} · {study}", *title[1:]])
-        book.cells.insert(1, _markdown(switch(executed.stem, folder), "switch"))
-        book.cells.append(_markdown(receipt(study), "receipt"))
+        book.cells.insert(1, _markdown(SWITCH, "switch"))
+        if name != "prepare":  # made before there is a run; it names its own hashes
+            facts = receipt(study)
+    lines = [":::{dropdown} Receipt", files, *facts, ":::"]
+    book.cells.append(_markdown("\n".join(lines), "receipt"))
     nbformat.validate(book)
     return book
+
+
+def csv(book: Any) -> str:
+    """Every table among a notebook's outputs as CSV: its caption, its rows, an empty line.
+
+    A header cell that spans several rows or columns is repeated in each.
+    """
+    import csv as writer
+    import io
+
+    from bs4 import BeautifulSoup
+
+    text = io.StringIO()
+    rows = writer.writer(text, lineterminator="\n")
+    outputs = [o for c in book.cells if c.cell_type == "code" for o in c.outputs]
+    for html in (o.get("data", {}).get("text/html", "") for o in outputs):
+        for table in BeautifulSoup(html, "html.parser").find_all("table"):
+            if table.caption:
+                rows.writerow([table.caption.get_text(" ", strip=True)])
+            rows.writerows([*_cells(table), []])
+    return text.getvalue()
+
+
+def _cells(table: Any) -> list[list[str]]:
+    """The texts of an HTML table, row by row, spans filled."""
+    lines = table.find_all("tr")
+    held: list[dict[int, str]] = [{} for _ in lines]
+    for y, line in enumerate(lines):
+        x = 0
+        for cell in line.find_all(["td", "th"]):
+            while x in held[y]:
+                x += 1
+            down, across = int(cell.get("rowspan", 1)), int(cell.get("colspan", 1))
+            for row in held[y : y + down]:
+                row.update(dict.fromkeys(range(x, x + across), cell.get_text(" ", strip=True)))
+            x += across
+    return [[row[x] for x in sorted(row)] for row in held]
 
 
 def _wanted(output: Any) -> bool:
@@ -68,24 +115,23 @@ def _clean(output: Any, executed: Path) -> Any:
     return output
 
 
-def _markdown(text: str, name: str) -> Any:
+def _dict(value: dict[str, Any]) -> Any:
     import nbformat
 
-    return nbformat.v4.new_markdown_cell(text, id=name)
+    return nbformat.from_dict(value)  # type: ignore[no-untyped-call]
 
 
-def switch(name: str, folder: Path) -> str:
-    """Links to the same page of every study, the present one marked."""
-    studies = sorted({p.parent.name for p in folder.parent.glob(f"*/{name}.ipynb")} | {folder.name})
-    links = [
-        f"**{study}**" if study == folder.name else f"[{study}](../{study}/{name}.ipynb)"
-        for study in studies
-    ]
-    return "Study: " + " · ".join(links)
+def _markdown(text: str, name: str) -> Any:
+    return _dict({"cell_type": "markdown", "id": name, "metadata": {}, "source": text})
 
 
-def receipt(study: str) -> str:
-    """Where a study's numbers come from: code, data, split, versions, device, seconds per run."""
+def receipt(study: str) -> list[str]:
+    """Where a study's numbers come from: code, data, split, versions, device, seconds per run.
+
+    Returns
+    -------
+    Lines of Markdown: a list, then a table with a row per run.
+    """
     stages = [run for stage in ("finetune", "train") for run in _of_stage(study, stage)]
     facts = [run.provenance for run in stages]
 
@@ -93,23 +139,28 @@ def receipt(study: str) -> str:
         values = dict.fromkeys(str(fact.get(key, "")) for fact in facts)
         return ", ".join(f"`{value[:12] if 'sha' in key else value}`" for value in values)
 
-    versions = facts[-1]["versions"]
+    versions = dict.fromkeys(
+        f"{name} {version}" for fact in facts for name, version in sorted(fact["versions"].items())
+    )
     dirty = ", with uncommitted changes" if any(fact.get("dirty") for fact in facts) else ""
-    lines = [
-        ":::{dropdown} Receipt",
+    return [
         f"- commit {told('commit')}{dirty}; code sha256 {told('code_sha256')}",
         f"- data set {told('dataset')}, data sha256 {told('data_sha256')}, "
         f"split sha256 {told('split_sha256')}",
-        "- " + ", ".join(f"{name} {version}" for name, version in sorted(versions.items())),
+        "- " + ", ".join(versions),
         f"- device: {told('device')}",
         "",
-        "| run | seconds | best epoch |",
-        "|---|---|---|",
-        *(f"| `{r.folder.name}` | {r.provenance['seconds']:.0f} | {r.provenance['best_epoch']} |"
-          for r in stages),
-        ":::",
-    ]  # fmt: skip
-    return "\n".join(lines)
+        "| run | parameters sha256 | seconds | best epoch |",
+        "|---|---|---|---|",
+        *(_line(run) for run in stages),
+    ]
+
+
+def _line(run: runs.Run) -> str:
+    parameters = runs.digest([runs.as_json(run.parameters)])[:12]
+    facts = run.provenance
+    name = f"`{run.folder.name}`"
+    return f"| {name} | `{parameters}` | {facts['seconds']:.0f} | {facts['best_epoch']} |"
 
 
 def _of_stage(study: str, stage: str) -> list[runs.Run]:
@@ -120,7 +171,7 @@ def _of_stage(study: str, stage: str) -> list[runs.Run]:
 
 
 def main() -> None:
-    """`python -m clnlib.pages EXECUTED PAGE --study NAME`."""
+    """`python -m clnlib.pages EXECUTED PAGE --study NAME`: PAGE and the CSV of its tables."""
     import nbformat
 
     words = argparse.ArgumentParser(description=main.__doc__)
@@ -128,9 +179,16 @@ def main() -> None:
     words.add_argument("page", type=Path)
     words.add_argument("--study", default=SITE)
     given = words.parse_args()
-    book = page(given.executed, given.study, given.page.parent)
-    text = re.sub(r"0x[0-9a-f]{8,}", "0x…", nbformat.writes(book)) + "\n"
-    runs.write_atomically(given.page, lambda p: p.write_text(text, encoding="utf-8"))
+    book = page(given.executed, given.page.stem, given.study)
+    text = re.sub(r"0x[0-9a-f]{8,}", "0x…", nbformat.writes(book)) + "\n"  # type: ignore[no-untyped-call]
+    files = {given.page: text, given.page.with_suffix(".csv"): csv(book)}
+    for path, content in files.items():
+        if content:
+            runs.write_atomically(path, functools.partial(_write, content))
+
+
+def _write(content: str, path: Path) -> None:
+    path.write_text(content, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -48,7 +48,7 @@ pages.styled_values(values)
 # %% [markdown]
 # Figure 4 anew. Neighbouring λ are joined, a λ that was not run is a gap.
 
-# %%
+# %% mystnb={"image": {"alt": "A panel per backbone: mean AUC and mean IoU accuracies against \u03bb, points with intervals, neighbouring \u03bb joined. The numbers are in the table above."}}
 import matplotlib.pyplot as plt
 
 from clnlib import figures

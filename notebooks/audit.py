@@ -23,7 +23,7 @@ claims = audit.claims()
 findings = audit.main_findings(claims)
 print(f"{len(claims)} claims")
 
-# %%
+# %% mystnb={"image": {"alt": "Bars: number of claims by verdict; most are reproduced."}}
 figure, axes = plt.subplots(figsize=(3.5, 1.5), layout="constrained")
 _ = figures.verdicts(audit.summary(claims), axes)
 
@@ -31,7 +31,7 @@ _ = figures.verdicts(audit.summary(claims), axes)
 # ## The five findings that matter most
 
 
-# %%
+# %% mystnb={"image": {"alt": "Stacked bars: verdicts of the claims of each section of the paper."}}
 def tell(number):
     """Show a main finding: its title, its sentence, and the ids of the claims it rests on."""
     title, text, ids = findings[number]
@@ -42,17 +42,17 @@ tell(0)
 figure, axes = plt.subplots(figsize=(3.5, 4), layout="constrained")
 _ = figures.verdicts_by_section(claims, list(ledger.VERDICTS), axes)
 
-# %%
+# %% mystnb={"image": {"alt": "Million parameters of the six networks: printed totals and those with global average pooling coincide, those with a flatten layer lie far above."}}
 tell(1)
 figure, axes = plt.subplots(figsize=(3.5, 2.4), layout="constrained")
 _ = figures.dumbbells(tables.totals(), axes).set_xlabel("million parameters")
 
-# %%
+# %% mystnb={"image": {"alt": "Table of the class sizes that fit each variant, coloured by distance from a fifth of the finding's boxes: rows of one column differ."}}
 tell(2)
 figure, axes = plt.subplots(figsize=(3.5, 2.6), layout="constrained")
 _ = figures.class_sizes(tables.class_sizes(), tables.fifth(), axes)
 
-# %%
+# %% mystnb={"image": {"alt": "Two-sided p of each method on a logarithmic axis, exact and after Holm's adjustment: fewer of the adjusted lie left of the dotted line."}}
 tell(3)
 from clnlib.tables import accuracy_by_threshold, auc_claims, claims_tally, styled_by_threshold
 
@@ -61,7 +61,7 @@ figure, axes = plt.subplots(figsize=(3.5, 4.2), layout="constrained")
 figures.dumbbells(auc[["exact", "Holm"]], axes).set(xscale="log", xlabel="two-sided p, Table 2")
 _ = axes.axvline(0.05, color=figures.BLIND, lw=0.8, ls=":")
 
-# %%
+# %% mystnb={"image": {"alt": "Printed and recomputed decays in per cent, a line between the two where they differ."}}
 tell(4)
 decays = ["decay-ouyang", "decay-vit", "decay-chexnet", "decay-resnet"]
 figure, axes = plt.subplots(figsize=(3.5, 1.8), layout="constrained")
@@ -76,7 +76,7 @@ _ = figures.dumbbells(tables.printed_and_recomputed(claims, decays), axes).set_x
 # The dotted line is 20 % of the finding's boxes. One test set under all variants, grouped by true
 # finding, would put six points above each other.
 
-# %%
+# %% mystnb={"image": {"alt": "A panel per finding: the numbers of test boxes that each of the six variants admits as points, with a dotted line at a fifth of the boxes; hardly a number is common to all variants."}}
 sizes = {name: testsets.admissible(name) for name in testsets.variants()}
 figure, grid = plt.subplots(4, 2, figsize=(7, 7), layout="constrained", sharex=True, sharey=True)
 figures.admissible_sizes(sizes, tables.fifth(), grid)
@@ -137,7 +137,7 @@ testsets_null.explanations().style.format({"probability": "{:.1g}"}, na_rep="–
 #
 # Wilson intervals of the variants at T = 0.7, with the class sizes that fit.
 
-# %%
+# %% mystnb={"image": {"alt": "Accuracies of the six variants per finding with wide, overlapping intervals."}}
 cells = uncertainty.wilson()
 figure, axes = plt.subplots(figsize=(3.5, 5.5), layout="constrained")
 _ = figures.intervals(cells[cells["T"] == 0.7], axes)
@@ -163,7 +163,7 @@ uncertainty.best_of_equals().style.format(precision=3).format_index(precision=1)
 # two stages, which NIH's lists can show. A patient with several images can still lie in both parts
 # of the second stage. Shares of test boxes, mean of three splits:
 
-# %%
+# %% mystnb={"image": {"alt": "Bars per kind of split: the share of test boxes whose image, and whose patient, was in training; none when split by patient."}}
 figure, axes = plt.subplots(figsize=(3.5, 2), layout="constrained")
 _ = figures.leakage_bars(leakage.protocols(), axes)
 
@@ -189,12 +189,12 @@ leakage.public_splits().style.format("{:.0%}")
 # The blind box is the most central training box of the true finding, on a split by patient. It is
 # told the finding, which a network is not.
 
-# %%
+# %% mystnb={"image": {"alt": "Mean IoU accuracy against T: printed CLN variants highest, the blind box as a thick dashed line, several published methods near or below it at low T."}}
 beside = blind.against()
 figure, axes = plt.subplots(figsize=(3.5, 3), layout="constrained")
 _ = figures.printed_beside_blind(beside, axes)
 
-# %%
+# %% mystnb={"image": {"alt": "Bars per method: the share of legible cells in which the blind box is better."}}
 figure, axes = plt.subplots(figsize=(3.5, 2.8), layout="constrained")
 _ = figures.beaten(blind.share_beaten(beside), axes)
 

@@ -39,7 +39,7 @@ print(f"study {parameters.study}: {len(splits)} split(s): {'; '.join(splits)}")
 #
 # In the frame of the image, of the first split.
 
-# %%
+# %% mystnb={"image": {"alt": "Four empty frames, one per kind of blind box, each with the named boxes of the findings: the heart's in the middle below, the others over either lung."}}
 import matplotlib.pyplot as plt
 
 from clnlib import figures

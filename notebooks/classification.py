@@ -64,7 +64,7 @@ for name in chosen:
 # The thick curve is the mean of the findings' true-positive rates at each false-positive rate, with
 # its pointwise band. On the dotted line a network would do as well by drawing lots.
 
-# %%
+# %% mystnb={"image": {"alt": "ROC curves: true-positive against false-positive rate, one thin curve per finding, the mean thick in its band, the diagonal dotted. The areas are in the table finding by finding above."}}
 import matplotlib.pyplot as plt
 
 from clnlib import figures
@@ -83,7 +83,7 @@ for name, run in chosen.items():
 # The probability of the likeliest finding against how often that finding is true, in ten bins of
 # equally many rows. Below the dotted line the network is surer than it is right.
 
-# %%
+# %% mystnb={"image": {"alt": "Share of rows whose likeliest finding is true against its mean probability, ten bins with intervals, the diagonal dotted."}}
 for name, run in chosen.items():
     figure, axes = plt.subplots(figsize=(3.5, 3.4), layout="constrained")
     test = run.predictions[run.predictions["part"] == "test"]
@@ -96,7 +96,7 @@ for name, run in chosen.items():
 # Boxes by their true and their likeliest finding; the shade is the share of the true finding. A
 # box outside the diagonal may still be right about the image, where that has both findings.
 
-# %%
+# %% mystnb={"image": {"alt": "Matrix of boxes by true finding (rows) and likeliest finding (columns), counts in shaded cells."}}
 for name, run in chosen.items():
     figure, axes = plt.subplots(figsize=(4.2, 4), layout="constrained")
     test = run.predictions[run.predictions["part"] == "test"]

@@ -36,7 +36,7 @@ drawn = own[0] if own else "mobilenetv3small"
 # below the heads are those of Eq. 1, 3 and 4. The copies of grey into RGB and the input scaling
 # have no parameters and are left out.
 
-# %% tags=["remove-stderr"]
+# %% tags=["remove-stderr"] mystnb={"image": {"alt": "Block diagram of the network from top to bottom: grey image, backbone, pooling; then left the finding head of eight softmax outputs, right the box head of 512, 256, 128 and 4 ReLU units; the losses below."}}
 import matplotlib.pyplot as plt
 
 from clnlib import figures

@@ -33,6 +33,7 @@ import matplotlib.pyplot as plt
 
 from clnlib import figures
 
+plt.rcParams.update(figures.style())
 figure, panels = plt.subplots(2, 4, figsize=(7, 3.9), layout="constrained")
 for axes, (finding, rows) in zip(panels.flat, boxes.groupby("finding"), strict=True):
     figures.all_boxes(rows, axes).set_title(finding, fontsize=8)

@@ -53,11 +53,12 @@ print(run.provenance["device"], f"{run.provenance['seconds']:.0f} s,", run.prove
 #
 # Thin: training; thick: validation.
 
-# %%
+# %% mystnb={"image": {"alt": "Two panels of learning curves over the epochs: loss and mean AUC; training thin, validation thick, a dotted line at the epoch that was kept."}}
 import matplotlib.pyplot as plt
 
 from clnlib import figures
 
+plt.rcParams.update(figures.style())
 figure, (left, right) = plt.subplots(1, 2, figsize=(8, 2.8), layout="constrained")
 best = run.provenance["best_epoch"]
 figures.learning_curves(run.history, ["loss"], best, left)

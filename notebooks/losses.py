@@ -89,7 +89,7 @@ page(
     "Share of expert boxes without a gradient of 1 − IoU, by the start of the box layer's bias",
 ).format("{:.0%}")
 
-# %%
+# %% mystnb={"image": {"alt": "Bars per backbone and start: the share of boxes without a gradient with the box layer's bias at zeros and at the mean box. The numbers are in the table above."}}
 import matplotlib.pyplot as plt
 
 from clnlib import figures

@@ -60,9 +60,12 @@ splits.leakage(split)
 #
 # One image per finding with its expert box.
 
-# %%
+# %% mystnb={"image": {"alt": "One image per finding with its expert box in green."}}
+import matplotlib.pyplot as plt
+
 from clnlib import figures
 
+plt.rcParams.update(figures.style())
 rows = [split.index[split["finding"] == finding][0] for finding in order]
 first = split.loc[rows]
 _ = figures.gallery(first, store.images[first["image"].map(store.index)])

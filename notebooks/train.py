@@ -64,11 +64,12 @@ for warning in run.provenance["warnings"]:
 # altogether: there the IoU loss has no gradient. `empty` boxes have none either; a box head that
 # gives only those is dead.
 
-# %%
+# %% mystnb={"image": {"alt": "Three panels of learning curves over the epochs: losses; accuracy and IoU; shares of boxes without overlap and of empty boxes. Training thin, validation thick, a dotted line at the epoch that was kept."}}
 import matplotlib.pyplot as plt
 
 from clnlib import figures
 
+plt.rcParams.update(figures.style())
 figure, panels = plt.subplots(1, 3, figsize=(11, 2.8), layout="constrained")
 names = (["loss", "finding_loss", "box_loss"], ["finding_accuracy", "box_iou"],
          ["box_no_overlap", "box_empty"])  # fmt: skip
@@ -87,7 +88,7 @@ from clnlib import tables
 numbers = tables.summary(run)
 numbers.style.format("{:.3f}", na_rep="–")
 
-# %%
+# %% mystnb={"image": {"alt": "IoU accuracy against T: the network and the blind box, each in the band of its interval. The numbers are in the table above."}}
 figure, axes = plt.subplots(figsize=(4.5, 3), layout="constrained")
 _ = figures.accuracy_curves(numbers, axes)
 
@@ -96,7 +97,7 @@ _ = figures.accuracy_curves(numbers, axes)
 #
 # Each finding's median test box by IoU, neither the best nor the worst.
 
-# %%
+# %% mystnb={"image": {"alt": "One test image per finding with the true box in green and the predicted one in orange, their IoU above."}}
 from clnlib.data import sources
 from clnlib.evaluation import metrics
 

@@ -12,6 +12,7 @@ import pytest
 from conftest import SMALL
 
 from clnlib import parameters
+from clnlib.evaluation.options import Evaluation
 
 ROOT = Path(__file__).resolve().parents[1]
 SCHEMAS = {
@@ -19,6 +20,11 @@ SCHEMAS = {
     "finetune": parameters.Finetune,
     "train": parameters.Train,
     "predict": parameters.Predict,
+    **dict.fromkeys(
+        ("localisation", "classification", "significance", "ablation", "gradcam", "complexity"),
+        Evaluation,
+    ),
+    "baselines": Evaluation,
 }
 
 
@@ -62,11 +68,13 @@ def test_the_parameters_cell_is_the_schema(name, schema):
     assert list(found.items()) == list(expected.items())
 
 
-def test_help_notebook_is_the_manual(tmp_path):
+@pytest.mark.parametrize("notebook", ["train", "localisation"])
+def test_help_notebook_is_the_manual(tmp_path, notebook):
     """`papermill --help-notebook` shows every parameter with its meaning."""
-    done = _papermill("--help-notebook", "notebooks/train.ipynb", home=tmp_path)
+    done = _papermill("--help-notebook", f"notebooks/{notebook}.ipynb", home=tmp_path)
     told = " ".join(done.stdout.split())
-    for name, field in parameters.Train.model_fields.items():
+    assert "Unable to parse" not in done.stderr
+    for name, field in SCHEMAS[notebook].model_fields.items():
         assert re.search(rf"\b{name}: ", told), name
         assert " ".join(field.description.split()) in told
 

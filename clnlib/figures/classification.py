@@ -38,7 +38,8 @@ def roc(frame: pd.DataFrame, axes: "Axes") -> "Axes":
                               lw=0)  # fmt: skip
     axes.set(xlabel="false-positive rate", ylabel="true-positive rate", xlim=(0, 1), ylim=(0, 1))
     axes.set_aspect("equal")
-    axes.legend(frameon=False, fontsize=TINY, loc="upper left", bbox_to_anchor=(1, 1))
+    if groups:
+        axes.legend(frameon=False, fontsize=TINY, loc="upper left", bbox_to_anchor=(1, 1))
     return axes
 
 

@@ -155,7 +155,9 @@ def _begin(folder: Path, p: Train | Finetune, stage: str, facts: Mapping[str, st
     identity = {**facts, "code_sha256": now["code_sha256"], "versions": now["versions"]}
     identity["device"] = session.device()
     noted = folder / "checkpoint" / "identity.json"
-    if noted.exists() and noted.read_text(encoding="utf-8") != runs.as_json(identity):
+    if not noted.exists():  # nothing to continue from; what lies there belongs to another record
+        loop.discard(folder)
+    elif noted.read_text(encoding="utf-8") != runs.as_json(identity):
         print("code, data, versions or device have changed: starting this run anew", flush=True)
         loop.discard(folder)
     runs.write_json(folder / "parameters.json", {**p.model_dump(), "stage": stage})

@@ -39,23 +39,31 @@ def blind_accuracy(
     drawn = bootstrap.counts(run.predictions.loc[test, "patient"], resamples, seed)
     lines = []
     for name in (*baselines.BASELINES, NETWORK):
-        shared = None if name == baselines.BEST else _samples(name, run, None, convention, drawn)
-        for k, t in enumerate(THRESHOLDS):
-            own = shared if shared is not None else _samples(name, run, t, convention, drawn)
-            for f, finding in enumerate((*run.findings, MEAN)):
-                value = zip(("value", "low", "high"), bootstrap.interval(own[:, f, k]), strict=True)
-                lines.append({"series": name, "T": t, "finding": finding} | dict(value))
+        # The best box per threshold is another box at every T.
+        each = [(t,) for t in THRESHOLDS] if name == baselines.BEST else [THRESHOLDS]
+        for thresholds in each:
+            own = _samples(name, run, thresholds, convention, drawn)
+            for k, t in enumerate(thresholds):
+                for f, finding in enumerate((*run.findings, MEAN)):
+                    ends = bootstrap.interval(own[:, f, k])
+                    value = dict(zip(("value", "low", "high"), ends, strict=True))
+                    lines.append({"series": name, "T": t, "finding": finding} | value)
     return pd.DataFrame(lines)
 
 
 def _samples(
-    name: str, run: Run, threshold: float | None, convention: Conventions, drawn: bootstrap.Counts
+    name: str,
+    run: Run,
+    thresholds: tuple[float, ...],
+    convention: Conventions,
+    drawn: bootstrap.Counts,
 ) -> bootstrap.Counts:
     """`samples` of one baseline, or of the network itself."""
+    threshold = thresholds[0] if name == baselines.BEST else None
     how = convention if name == NETWORK else told(convention)
     table = run.predictions
     boxes = table if name == NETWORK else baselines.predict(name, table, threshold)
-    return samples(boxes[table["part"] == "test"], run.findings, how, drawn)
+    return samples(boxes[table["part"] == "test"], run.findings, how, drawn, thresholds)
 
 
 def styled_blind(frame: pd.DataFrame, title: str = "") -> Page:

@@ -24,7 +24,11 @@ QUANTITIES: tuple[tuple[str, float], ...] = (
 
 
 def samples(
-    rows: pd.DataFrame, findings: Sequence[str], convention: Conventions, drawn: bootstrap.Counts
+    rows: pd.DataFrame,
+    findings: Sequence[str],
+    convention: Conventions,
+    drawn: bootstrap.Counts,
+    thresholds: Sequence[float] = metrics.THRESHOLDS,
 ) -> NDArray[np.float64]:
     """Every quantity of every finding and of their mean, for every resample.
 
@@ -38,15 +42,17 @@ def samples(
         How IoU accuracy counts.
     drawn
         (R, N) from `bootstrap.counts`.
+    thresholds
+        Of the accuracies; the mean IoU and MaxBoxAcc follow them.
 
     Returns
     -------
-    (R, F + 1, len(QUANTITIES)); last of the second axis the mean over findings, NaN where a
+    (R, F + 1, len(thresholds) + 2); last of the second axis the mean over findings, NaN where a
     resample has no row of a finding (the mean leaves that out).
     """
     counted = metrics.rows(rows.reset_index(drop=True), findings, convention)
     overlap = counted["iou"].to_numpy()
-    hits = [overlap > t for t in metrics.THRESHOLDS]
+    hits = [overlap > t for t in thresholds]
     box_acc = np.mean([overlap > t for t in metrics.BOX_ACC_THRESHOLDS], axis=0)
     groups = np.stack([counted["finding"] == f for f in findings], axis=1)
     values = np.stack([*hits, overlap, box_acc], axis=1)
