@@ -27,14 +27,14 @@ def test_the_box_of_a_drawn_map():
     grey = np.zeros((4, 8), np.uint8)
     grey[1:3, 2:5] = 200  # six pixels
     grey[3, 7] = 255  # brighter, but one
-    np.testing.assert_array_equal(heatmaps.box(grey, 127), [2 / 8, 1 / 4, 5 / 8, 3 / 4])
-    np.testing.assert_array_equal(heatmaps.box(grey, 201), [7 / 8, 3 / 4, 1, 1])
+    np.testing.assert_array_equal(heatmaps.boxes(grey, [127])[0], [2 / 8, 1 / 4, 5 / 8, 3 / 4])
+    np.testing.assert_array_equal(heatmaps.boxes(grey, [201])[0], [7 / 8, 3 / 4, 1, 1])
 
 
 def test_a_threshold_is_itself_selected():
     """The paper's range [127, 255] holds 127."""
     grey = np.array([[126, 127]], np.uint8)
-    np.testing.assert_array_equal(heatmaps.box(grey, 127), [0.5, 0, 1, 1])
+    np.testing.assert_array_equal(heatmaps.boxes(grey, [127])[0], [0.5, 0, 1, 1])
 
 
 def test_pixels_touching_at_a_corner_are_one_group():
@@ -42,43 +42,69 @@ def test_pixels_touching_at_a_corner_are_one_group():
     grey = np.zeros((5, 5), np.uint8)
     grey[[0, 1, 2], [0, 1, 2]] = 255
     grey[4, 3:] = 255
-    np.testing.assert_allclose(heatmaps.box(grey, 1), [0, 0, 0.6, 0.6])
+    np.testing.assert_allclose(heatmaps.boxes(grey, [1])[0], [0, 0, 0.6, 0.6])
 
 
 def test_of_equal_groups_the_upper_left_is_taken():
     """Two groups of one size: the answer does not depend on chance."""
     grey = np.zeros((4, 4), np.uint8)
     grey[0, 3] = grey[3, 0] = 255
-    np.testing.assert_array_equal(heatmaps.box(grey, 1), [0.75, 0, 1, 0.25])
+    np.testing.assert_array_equal(heatmaps.boxes(grey, [1])[0], [0.75, 0, 1, 0.25])
 
 
 def test_a_map_that_selects_nothing_has_no_box():
     """NaN, which the metrics count as a miss, and no pointing."""
     dead = np.zeros((1, 4, 4), np.uint8)
-    assert np.isnan(heatmaps.box(dead[0], 127)).all()
-    assert np.isnan(heatmaps.all_boxes(dead)).all()
+    assert np.isnan(heatmaps.boxes(dead[0], heatmaps.GRID)).all()
     assert not heatmaps.pointing_game(dead, [[0, 0, 1, 1]]).any()
 
 
-@settings(deadline=None, max_examples=30)
-@given(MAPS, st.integers(1, 255))
-def test_every_threshold_has_the_box_of_that_threshold(maps, threshold):
-    """`all_boxes` is `box` at every threshold; entry 0 would be the whole image and is left out."""
-    every = heatmaps.all_boxes(maps)
-    expected = [heatmaps.box(one, threshold) for one in maps]
-    np.testing.assert_array_equal(every[threshold], expected)
-    assert np.isnan(every[0]).all()
+@settings(deadline=None, max_examples=50)
+@given(hnp.arrays(np.uint8, (6, 7)))
+def test_every_threshold_has_the_box_of_a_plain_search(grey):
+    """The boxes of all thresholds at once are those of a flood fill at each."""
+    thresholds = range(1, 256, 9)
+    for threshold, found in zip(thresholds, heatmaps.boxes(grey, thresholds), strict=True):
+        groups = _flooded(grey >= threshold)
+        if not groups:
+            assert np.isnan(found).all()
+            continue
+        y, x = np.array(max(groups, key=len)).T
+        expected = [x.min() / 7, y.min() / 6, (x.max() + 1) / 7, (y.max() + 1) / 6]
+        np.testing.assert_allclose(found, expected)
+
+
+def _flooded(selected):
+    """Groups of touching pixels, in the order of their first pixel."""
+    left = set(zip(*np.nonzero(selected), strict=True))
+    groups = []
+    for start in sorted(left):
+        group, front = [], [start] if start in left else []
+        left.discard(start)
+        while front:
+            group.append(here := front.pop())
+            near = {(here[0] + i, here[1] + j) for i in (-1, 0, 1) for j in (-1, 0, 1)} & left
+            left -= near
+            front += near
+        groups += [group] if group else []
+    return groups
 
 
 @settings(deadline=None, max_examples=30)
 @given(MAPS, st.integers(0, 2**32 - 1))
 def test_no_rule_beats_the_upper_bound(maps, seed):
-    """The upper bound's IoU is at least that of every threshold, and one threshold reaches it."""
-    true = _boxes(np.random.default_rng(seed), len(maps))
-    every = heatmaps.all_boxes(maps)
-    overlaps = np.nan_to_num(iou(true, every))
-    bound = np.nan_to_num(iou(true, heatmaps.upper_bound(every, true)))
-    np.testing.assert_array_equal(bound, overlaps.max(axis=0))
+    """Row by row, no other rule's box overlaps the true one more, nor any of the grid's."""
+    rows = _rows(2 * len(maps), ["validation", "test"] * len(maps))
+    rows[TRUE_BOX] = _boxes(np.random.default_rng(seed), len(rows))
+    every = np.repeat(maps, 2, axis=0)
+    frame = heatmaps.predictions(rows, {"x": every}, 30)
+    frame["iou"] = metrics.box_iou(frame)
+    wide = frame.pivot(index="image", columns="method", values="iou")
+    assert (wide.le(wide["upper bound"], axis=0)).all(axis=None)
+    grey = heatmaps.to_grey(every, 30)
+    grid = np.stack([heatmaps.boxes(one, heatmaps.GRID) for one in grey], axis=1)
+    best = np.nan_to_num(iou(rows[TRUE_BOX], grid)).max(axis=0)
+    assert (wide.loc[rows["image"], "upper bound"] >= best - 1e-6).all()
 
 
 def test_otsu_by_hand():
@@ -107,15 +133,15 @@ def test_otsu_maximises_the_variance_between_classes(grey):
 
 
 def test_tuning_finds_the_threshold_that_was_hidden():
-    """Maps whose true box is the region at 150 and above: the one threshold is 101 to 150."""
+    """Maps whose true box is the region at 150 and above: the first of the grid above 100."""
     grey = np.full((3, 8, 8), 100, np.uint8)
     for k in range(3):
         grey[k, k : k + 3, 2:6] = 150
         grey[k, k + 1, 3] = 255
     true = np.array([[2 / 8, k / 8, 6 / 8, (k + 3) / 8] for k in range(3)])
-    every = heatmaps.all_boxes(grey)
-    assert heatmaps.tuned(every, true, 0.9) == heatmaps.tuned(every, true) == 101
-    np.testing.assert_array_equal(every[101], true)
+    every = np.stack([heatmaps.boxes(one, heatmaps.GRID) for one in grey], axis=1)
+    assert heatmaps.tuned(every, true, 0.9) == heatmaps.tuned(every, true) == 104
+    np.testing.assert_array_equal(every[heatmaps.GRID.index(104)], true)
 
 
 def test_pointing_by_hand():
@@ -161,7 +187,7 @@ def _rows(number, parts):
 
 
 def _drawn(rows, size=40):
-    """Maps that are 255 exactly inside the true box, 90 elsewhere near it."""
+    """Maps that are bright exactly inside the true box."""
     grey = np.zeros((len(rows), size, size), np.uint8)
     for k, (x1, y1, x2, y2) in enumerate((rows[TRUE_BOX] * size).round().astype(int).to_numpy()):
         grey[k, y1:y2, x1:x2] = 255
@@ -171,34 +197,35 @@ def _drawn(rows, size=40):
 def test_predictions_are_read_by_the_same_metrics():
     """Perfect maps give IoU accuracy 1 by every rule; rows, parts and targets are kept."""
     rows = _rows(6, ["validation"] * 2 + ["test"] * 4)
-    frame = heatmaps.predictions(rows, _drawn(rows), "true finding")
+    frame = heatmaps.predictions(rows, {"true finding": _drawn(rows)}, 40)
     assert list(dict.fromkeys(frame["method"])) == list(heatmaps.METHODS)
     for _, one in frame.groupby("method"):
         assert list(one["image"]) == list(rows["image"]) and list(one["part"]) == list(rows["part"])
         accuracy = metrics.iou_accuracy(one, ("Mass", "Nodule"), (0.1, 0.7))
         assert (accuracy.to_numpy() == 1).all()
     assert frame["pointing"].all() and set(frame["target"]) == {"true finding"}
+    assert (frame["cells"] == 40 * 40).all()
 
 
 def test_test_rows_do_not_tune():
     """The tuned threshold comes from validation alone; without validation there is none."""
     rows = _rows(6, ["validation"] * 2 + ["test"] * 4)
     grey = _drawn(rows)
-    before = heatmaps.predictions(rows, grey, "x")
+    before = heatmaps.predictions(rows, {"x": grey}, 40)
     grey[2:] = np.random.default_rng(3).integers(0, 256, grey[2:].shape)
-    after = heatmaps.predictions(rows, grey, "x")
+    after = heatmaps.predictions(rows, {"x": grey}, 40)
     for frame in (before, after):
         assert frame.loc[frame["method"] == "tuned", "threshold"].nunique() == 1
     first, second = (f.loc[f["method"] == "tuned", "threshold"].iloc[0] for f in (before, after))
     assert first == second
-    alone = heatmaps.predictions(rows.iloc[2:], grey[2:], "x")
+    alone = heatmaps.predictions(rows.iloc[2:], {"x": grey[2:]}, 40)
     assert "tuned" not in set(alone["method"]) and len(alone) == 4 * 4
 
 
 def test_a_dead_map_is_a_miss_in_the_frame():
     """No box by any rule, counted as IoU 0."""
     rows = _rows(2, ["test"] * 2)
-    frame = heatmaps.predictions(rows, np.zeros((2, 8, 8), np.uint8), "x")
+    frame = heatmaps.predictions(rows, {"x": np.zeros((2, 8, 8))}, 40)
     assert frame[PREDICTED_BOX].isna().all(axis=None) and not frame["pointing"].any()
     assert (metrics.box_iou(frame) == 0).all()
 

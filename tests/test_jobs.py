@@ -1,0 +1,117 @@
+"""A study's jobs: what runs, with which words, and what a change makes run again."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from clnlib import jobs, parameters
+from clnlib.errors import InputError
+from clnlib.studies import load_study
+
+ROOT = Path(__file__).resolve().parents[1]
+CONFIGS = sorted((ROOT / "configs").glob("*.yaml"))
+
+PILOT = """\
+name: small
+finetune: {dataset: phantom, epochs: 2}
+train: {phantom_images: 60}
+grids:
+  - {backbone: [mobilenetv3small, xception], lam: [0.1, 0.4]}
+  - {backbone: [mobilenetv3small], weights: [stage1], bn_momentum: [0.5]}
+"""
+
+
+@pytest.fixture
+def small(tmp_path):
+    """A study of five runs, one of which starts from a stage 1."""
+    path = tmp_path / "small.yaml"
+    path.write_text(PILOT)
+    return path
+
+
+def test_a_plan_has_every_run_and_what_it_needs(small):
+    """Stage 1 comes once per backbone that starts from it; that run waits for it."""
+    plan = jobs.plan(str(small))
+    assert [job.stage for job in plan.runs.values()] == ["finetune", *["train"] * 5]
+    (stage1,) = [name for name, job in plan.runs.items() if job.stage == "finetune"]
+    assert [job.needs for job in plan.runs.values()] == [(), (), (), (), (), (stage1,)]
+    assert plan.trained == [run.run_name() for run in load_study(small).trainings()]
+    assert plan.shown == {"finetune": stage1, "train": plan.trained[0]}
+    assert {"prepare", "finetune", "train", "localisation", "gradcam"} <= set(plan.pages)
+
+
+def test_words_are_what_differs_from_the_defaults():
+    """papermill gets every value that is not the default, quoted for a shell."""
+    given = parameters.Train(lam=0.2, study="s", weights="my file.h5")
+    assert jobs.words(given) == "-p study s -p weights 'my file.h5' -p lam 0.2"
+    assert jobs.words(parameters.Train()) == ""
+
+
+def test_the_words_give_the_parameters_back(small):
+    """What papermill passes to the notebook is the run the study means, name and all."""
+    planned = list(jobs.plan(str(small)).runs.values())[1:]
+    for run, job in zip(load_study(small).trainings(), planned, strict=True):
+        words = job.words.split()
+        given = {
+            name: papermill_value(value)
+            for name, value in zip(words[1::3], words[2::3], strict=True)
+        }
+        assert parameters.Train.check(given) == run
+
+
+def papermill_value(text):
+    from papermill.cli import _resolve_type
+
+    return _resolve_type(text)
+
+
+def test_imagenet_may_be_a_file(small):
+    """Where a study says imagenet, another weight file can be put."""
+    small.write_text(
+        PILOT.replace("epochs: 2", "weights: imagenet").replace("[stage1]", "[imagenet]")
+    )
+    plan = jobs.plan(str(small), "file.h5")
+    assert "imagenet" not in str(plan.runs) and "-p weights file.h5" in str(plan.runs)
+
+
+def test_a_study_that_is_not_there():
+    """The nearest config is named."""
+    with pytest.raises(InputError, match="did you mean 'phantom'"):
+        jobs.plan("phantm")
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda p: p.stem)
+def test_every_committed_study_is_valid(path):
+    """Each config passes the schemas, and is called like its file."""
+    assert load_study(path).name == path.stem
+    assert jobs.plan(path.stem).trained
+
+
+def test_a_notebook_depends_on_the_code_it_reaches():
+    """An evaluation notebook does not wait for the network's code; training's does."""
+    reached, training = (
+        {p.relative_to(ROOT / "clnlib").as_posix() for p in jobs.code_of(ROOT / "notebooks" / name)}
+        for name in ("baselines.ipynb", "train.ipynb")
+    )
+    assert {"evaluation/baselines.py", "evaluation/boxes.py"} <= reached
+    assert not {name for name in reached if name.startswith("model/")}
+    assert "model/network.py" in training
+
+
+@pytest.mark.slow
+def test_the_full_grid_is_planned(tmp_path):
+    """The paper's grid: 6 stage 1, 162 trainings, found by a dry run without an image."""
+    snakemake = shutil.which("snakemake", path=str(Path(sys.executable).parent))
+    done = subprocess.run(
+        [snakemake, "--profile", "workflow/profiles/local", "--config", "study=cln-grid",
+         "--dry-run", "--quiet", "rules"],
+        capture_output=True, text=True, cwd=ROOT, env={"PATH": os.environ["PATH"]},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    plan = jobs.plan("cln-grid")
+    stages = [job.stage for job in plan.runs.values()]
+    assert (stages.count("finetune"), stages.count("train")) == (6, 162)
