@@ -11,7 +11,7 @@ from clnlib.errors import InputError
 
 SITE = "site"  # the pages that belong to no study
 SWITCH = "<!-- the same page of every study -->"  # filled in by clnlib.site
-HIDDEN = ("parameters", "injected-parameters")
+HIDDEN = {"parameters": "Parameters", "injected-parameters": "Parameters this page changes"}
 
 
 def page(executed: Path, name: str, study: str = SITE) -> Any:
@@ -47,8 +47,9 @@ def page(executed: Path, name: str, study: str = SITE) -> Any:
         cell.metadata = _dict(kept | ({"tags": tags} if tags else {}))
         cell["id"] = f"cell-{number:02d}"
         if cell.cell_type == "code":
-            if set(tags) & set(HIDDEN):
+            for tag in set(tags) & set(HIDDEN):
                 cell.metadata["tags"] = [*tags, "hide-input"]
+                cell.metadata["mystnb"] = kept.get("mystnb", {}) | {"code_prompt_show": HIDDEN[tag]}
             cell.outputs = [_clean(output, executed) for output in cell.outputs if _wanted(output)]
     files = f"- {{download}}`the notebook of this page <{name}.ipynb>`"
     if csv(book):

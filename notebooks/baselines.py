@@ -31,7 +31,7 @@ from clnlib.evaluation import metrics
 
 found = records.study(parameters.study, parameters.runs)
 convention = metrics.conventions(parameters.conventions)
-splits = tables.by_split(tables.paper_runs(found))
+splits = tables.by_split([*tables.paper_runs(found), *found])
 print(f"study {parameters.study}: {len(splits)} split(s): {'; '.join(splits)}")
 
 # %% [markdown]
@@ -39,7 +39,7 @@ print(f"study {parameters.study}: {len(splits)} split(s): {'; '.join(splits)}")
 #
 # In the frame of the image, of the first split.
 
-# %% mystnb={"image": {"alt": "Four empty frames, one per kind of blind box, each with the named boxes of the findings: the heart's in the middle below, the others over either lung."}}
+# %% mystnb={"image": {"alt": "Four empty frames, one per kind of blind box, each with the named boxes of the findings drawn as outlines, one colour a finding."}}
 import matplotlib.pyplot as plt
 
 from clnlib import figures

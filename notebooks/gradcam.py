@@ -6,9 +6,9 @@
 # of pixels above a threshold (127 and 180 of 255 in the paper). The paper sets such boxes beside
 # those of the box head, for the same network.
 #
-# Three things are added here: rules for the threshold that favour Grad-CAM (Otsu's, one tuned on
-# validation, and the best for each image with the true box in hand, which no rule can beat), the
-# blind box that never sees the image, and a check that the maps depend on what was learnt.
+# Added here: rules for the threshold that favour Grad-CAM (Otsu's, one tuned on validation, and for
+# each image the best of a grid with the true box in hand), the blind box that never sees the image,
+# and a check that the maps depend on what was learnt.
 #
 # Heat maps of the true finding are told the class, as weakly supervised localisation is evaluated.
 # One run per backbone: that with the λ of the paper's tables, or the first. Heat maps need a run's
@@ -42,36 +42,47 @@ print(f"study {parameters.study}: {len(found)} finished runs, shown: {', '.join(
 # %% [markdown]
 # ## Heat maps and their boxes
 #
-# Made once per run and kept with its record.
+# Made once per run and kept with its record. A heat map is as coarse as the backbone's last layer,
+# a cell for every 32 pixels or so. Small images may leave **a single cell: such a map is the same
+# everywhere, it points nowhere, and no threshold can draw a box from it.** That says nothing about
+# the network; the run then keeps its box head and the blind box below, and no heat maps. Larger
+# images (`image_size`) give it more cells.
 
 # %%
 from clnlib.errors import InputError
 
-boxes = {}
+boxes, models = {}, {}
 for name, run in chosen.items():
     if records.attached(run, "gradcam") is None and run.weights.exists():
         from clnlib.model import gradcam
 
         try:
+            models[name] = gradcam.load_model(run)
             rows = run.predictions[run.predictions["part"] != "train"]
-            pixels, maps = gradcam.of_run(run, rows, gradcam.TARGETS[:3])
-            made = {target: heatmaps.to_grey(m, pixels.shape[1]) for target, m in maps.items()}
-            records.attach(run, "gradcam", heatmaps.all_predictions(rows, made))
-            records.attach(run, "gradcam_randomisation", gradcam.randomisation(run, rows[:32]))
+            pixels, maps = gradcam.of_run(run, rows, gradcam.TARGETS[:3], models[name])
+            made = heatmaps.predictions(rows, maps, pixels.shape[1])
+            if cams.has_places(made):
+                sanity = gradcam.randomisation(run, rows[:32], model=models[name])
+                records.attach(run, "gradcam_randomisation", sanity)
+            records.attach(run, "gradcam", made)
         except InputError as error:
             print(f"{name}: {error}")
     boxes[name] = records.attached(run, "gradcam")
     if boxes[name] is None:
         print(f"{name}: no heat maps in this record, and no weights or images to make them from")
 boxes = {name: frame for name, frame in boxes.items() if frame is not None}
+placed = {name: frame for name, frame in boxes.items() if cams.has_places(frame)}
+if boxes:
+    sizes = {name: chosen[name].parameters["image_size"] for name in boxes}
+    display(cams.resolution(boxes, sizes))
 
 # %% [markdown]
 # ## Figure 5: IoU accuracy against T
 #
-# The paper gives numbers at T = 0.1 alone. A heat map of one cell, or without any positive value,
-# selects nothing and counts as a miss; the table further down says how often.
+# The paper gives numbers at T = 0.1 alone. A heat map without any positive value selects nothing
+# and counts as a miss; the table further down says how often.
 
-# %%
+# %% mystnb={"image": {"alt": "IoU accuracy on the test part against T, a plot per run: its box head, boxes from its heat maps by five threshold rules, the blind box in grey, and the paper's three numbers at T = 0.1."}}
 import matplotlib.pyplot as plt
 
 from clnlib import figures
@@ -81,27 +92,31 @@ for name, frame in boxes.items():
     curves = cams.curves(chosen[name], frame, convention)
     display(cams.styled_curves(curves, name))
     figure, axes = plt.subplots(figsize=(5.5, 4.5), layout="constrained")
-    axes.set_title(name)
+    axes.set_title(name if name in placed else f"{name}: heat maps of one cell, left out")
     figures.accuracy_by_threshold(curves, axes)
     plt.show()
 
 # %% [markdown]
 # ## Where the maps point, and whether the box head agrees
 #
-# The maps of the box head's overlap with the true box show where that head looks.
+# The maps of the box head's overlap with the true box show where that head looks. *Pointing* is the
+# share of maps whose maximum lies in the true box; the caption says what a point anywhere in the
+# image would hit. *Agreement* is the mean IoU with the head's box. Global average pooling lets a
+# network keep a finding's place in its channels, so a good box head does not need maps that point.
 
 # %%
-for name, frame in boxes.items():
+for name, frame in placed.items():
     display(cams.styled_beside(cams.beside_the_head(chosen[name], frame), name))
 
 # %% [markdown]
 # ## Do the maps depend on what was learnt?
 #
-# Weights are shuffled from the outputs downwards (Adebayo et al., 2018). Maps that stay alike would
-# show the image, not the network.
+# Weights are shuffled from the outputs downwards (Adebayo et al., 2018): the heads, a quarter of the
+# backbone's layers too, all of them. Maps that stay alike (a correlation near 1) would show the
+# image, not the network.
 
 # %%
-for name in boxes:
+for name in placed:
     sanity = records.attached(chosen[name], "gradcam_randomisation")
     if sanity is not None:
         display(cams.styled_randomisation(sanity, name))
@@ -112,8 +127,8 @@ for name in boxes:
 # Each finding's median test box by the head's IoU, with the heat map of the true finding and the
 # box at 127.
 
-# %%
-for name in boxes:
+# %% mystnb={"image": {"alt": "One radiograph per finding under its heat map, with the true box in green, the box head's in orange and the heat map's in blue."}}
+for name in placed:
     run = chosen[name]
     test = run.predictions[run.predictions["part"] == "test"]
     shown = metrics.median_rows(test, run.findings)
@@ -122,9 +137,9 @@ for name in boxes:
     try:
         from clnlib.model import gradcam
 
-        pixels, maps = gradcam.of_run(run, shown)
+        pixels, maps = gradcam.of_run(run, shown, model=models.get(name))
         heat = heatmaps.to_grey(maps["true finding"], pixels.shape[1])
-        figures.cam_gallery(shown, pixels, heat)
+        figure = figures.cam_gallery(shown, pixels, heat)
         plt.show()
     except InputError as error:
         print(f"{name}: no pictures: {error}")

@@ -55,7 +55,8 @@ for name, run in zip(tables.labels(chosen), chosen, strict=True):
 # %% [markdown]
 # ## Figure 2: mean IoU accuracy against T
 #
-# The paper's series are thin and dashed, of legible means only; the band is the interval.
+# The paper's series are thin and dashed, of legible means only; a study of other findings than its
+# eight has none beside it. The band is the interval.
 
 # %% mystnb={"image": {"alt": "Mean IoU accuracy against the threshold T from 0.1 to 0.7: the study's networks as thick coloured lines in bands, the blind box grey, the paper's printed series thin and dashed. The numbers of the study's lines are in the table of every run above."}}
 import matplotlib.pyplot as plt

@@ -10,7 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 from sklearn.metrics import roc_auc_score
-from statsmodels.stats.proportion import proportion_confint
 
 from clnlib.errors import InputError
 from clnlib.evaluation import bootstrap
@@ -45,6 +44,15 @@ def box_rows(seed: int = 0) -> pd.DataFrame:
 
 
 # resamples
+
+
+def test_resamples_belong_to_patients():
+    """Rows in another order, or more rows of a patient: each patient is drawn just as often."""
+    patients = np.array(["b", "a", "b", "c"])
+    drawn = bootstrap.counts(patients, 50)
+    np.testing.assert_array_equal(bootstrap.counts(patients[::-1], 50), drawn[:, ::-1])
+    np.testing.assert_array_equal(bootstrap.counts(["c", "a", "b"], 50), drawn[:, [3, 1, 2]])
+    assert (drawn[:, 0] == drawn[:, 2]).all() and (drawn[1:, [0, 1, 3]].sum(axis=1) == 3).all()
 
 
 def test_jackknife_leaves_out_one_patient():
@@ -251,24 +259,3 @@ def test_two_sided_p_is_symmetric(values):
     p = bootstrap.two_sided_p(samples)
     assert p == bootstrap.two_sided_p(-samples)
     assert 2 / len(samples) <= p <= 1 or p == 1
-
-
-# Wilson
-
-
-@pytest.mark.parametrize("level", [0.9, 0.95])
-def test_wilson_agrees_with_statsmodels(level):
-    """Every k of several n, none and all among them."""
-    k, n = np.array([(k, n) for n in (1, 14, 38, 984) for k in range(0, n + 1, max(1, n // 9))]).T
-    low, high = bootstrap.wilson(k, n, level)
-    expected = proportion_confint(k, n, alpha=1 - level, method="wilson")
-    np.testing.assert_allclose(low, np.clip(expected[0], 0, 1), atol=1e-12)
-    np.testing.assert_allclose(high, np.clip(expected[1], 0, 1), atol=1e-12)
-    assert (low <= k / n).all() and (k / n <= high).all()
-
-
-def test_wilson_of_nothing():
-    """No case, no interval, and no warning; shapes are broadcast."""
-    low, high = bootstrap.wilson([[0], [1]], [0, 10])
-    assert low.shape == high.shape == (2, 2)
-    assert np.isnan(low[:, 0]).all() and np.isfinite(high[:, 1]).all()

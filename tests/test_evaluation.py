@@ -256,7 +256,7 @@ def test_counts_are_repeatable():
     patients = predictions()["patient"]
     np.testing.assert_array_equal(bootstrap.counts(patients, 9), bootstrap.counts(patients, 9))
     assert (bootstrap.counts(patients, 9, seed=1) != bootstrap.counts(patients, 9)).any()
-    assert bootstrap.counts(patients).shape == (2001, 60)
+    assert bootstrap.counts(patients).shape == (1 + bootstrap.RESAMPLES, 60)
 
 
 def test_group_means_agree_with_a_loop():

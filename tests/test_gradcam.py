@@ -9,13 +9,16 @@ import warnings
 
 import keras
 import numpy as np
+import pandas as pd
 import pytest
 from keras import layers
 from scipy.stats import spearmanr
 
 from clnlib import runs
+from clnlib.data import sources
 from clnlib.errors import InputError
 from clnlib.model import gradcam, network
+from clnlib.parameters import Prepare, Train
 
 GREY = np.array([[[1.0, 2.0], [3.0, 4.0]]])  # one image of 2 x 2 pixels
 FINDING = np.array([[2.0, -2.0, 1.0], [0.0, 1.0, -3.0]])  # two channels, three findings
@@ -233,19 +236,58 @@ def test_rank_correlation_equals_scipy():
         assert np.isnan(gradcam._rank_correlation(a, 0 * b)).all()
 
 
-def test_of_a_run(small_run, monkeypatch):
+@pytest.fixture(scope="module")
+def untrained(tmp_path_factory):
+    """A stage-2 record as training leaves it, of a network as it starts, on twelve phantoms."""
+    home = tmp_path_factory.mktemp("home")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CLN_HOME", str(home))
+        p = Train.check({"phantom_images": 40, "image_size": 64, "phantom_contrast": 2.0})
+        source, rows, store = sources.prepared(Prepare.check(
+            {name: getattr(p, name) for name in Prepare.model_fields}
+        ))  # fmt: skip
+        rows = rows.iloc[:12]
+        model = network.build_cln(p.backbone, p.image_size, len(source.findings))
+        out = model.predict(store.images[rows["image"].map(store.index)][..., None], verbose=0)
+        shown = pd.DataFrame(
+            out["finding"], columns=[runs.PROBABILITY + f for f in source.findings]
+        )
+        folder = home / "runs" / "tests" / "untrained"
+        folder.mkdir(parents=True)
+        model.save_weights(folder / "model.weights.h5")
+        yield runs.Run(
+            folder, p.model_dump() | {"stage": "train"}, pd.DataFrame(),
+            rows.join(shown), {"findings": list(source.findings)},
+        )  # fmt: skip
+
+
+def test_of_a_run(untrained):
     """Rows get the maps of their own finding, from the pixels the run was trained on."""
-    monkeypatch.setenv("CLN_HOME", str(small_run.folder.parents[2]))
-    rows = small_run.predictions[small_run.predictions["part"] == "test"]
-    pixels, maps = gradcam.of_run(small_run, rows, ("true finding", "predicted finding", "x1"))
-    model = gradcam.load_model(small_run)
+    rows = untrained.predictions.iloc[::2]
+    names = ("true finding", "predicted finding", "overlap", "x1")
+    pixels, maps = gradcam.of_run(untrained, rows, names)
+    model = gradcam.load_model(untrained)
     shown = model.predict(pixels[..., None], verbose=0)["finding"]
-    probabilities = rows[[runs.PROBABILITY + f for f in small_run.findings]]
+    probabilities = rows[[runs.PROBABILITY + f for f in untrained.findings]]
     np.testing.assert_allclose(shown, probabilities, rtol=1e-3, atol=1e-5)
-    codes = [small_run.findings.index(f) for f in rows["finding"]]
-    for name, target in {
-        "true finding": codes, "predicted finding": shown.argmax(axis=1), "x1": "x1"
-    }.items():  # fmt: skip
-        np.testing.assert_allclose(maps[name], gradcam.heat_maps(model, pixels, target), rtol=1e-5)
+    codes = [untrained.findings.index(f) for f in rows["finding"]]
+    targets = (codes, shown.argmax(axis=1), rows[runs.TRUE_BOX].to_numpy(), "x1")
+    for name, target in zip(names, targets, strict=True):
+        expected = gradcam.heat_maps(model, pixels, target)
+        np.testing.assert_allclose(maps[name], expected, rtol=1e-4, atol=1e-7)
+    assert maps["true finding"].shape == (6, 2, 2) and maps["true finding"].max() > 0
     with pytest.raises(InputError, match="did you mean 'true finding'"):
-        gradcam.of_run(small_run, rows, ("true findings",))
+        gradcam.of_run(untrained, rows, ("true findings",))
+
+
+def test_the_sanity_check_of_a_run(untrained):
+    """Every stage has every row; the network it was given has its own weights afterwards."""
+    rows, model = untrained.predictions.iloc[:4], gradcam.load_model(untrained)
+    before = model.get_weights()
+    table = gradcam.randomisation(untrained, rows, model=model)
+    assert list(table["stage"].unique()) == ["heads", "last 25%", "all"]
+    assert list(table["image"]) == 3 * list(rows["image"])
+    known = table["correlation"].dropna()
+    assert known.between(-1 - 1e-9, 1 + 1e-9).all() and (known < 0.9).any()
+    for a, b in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)

@@ -188,7 +188,7 @@ def test_null_simulation():
     table = testsets_null.null_simulation(draws=30)
     assert table.loc["one test set", ["none_fits", "any_none", "misread"]].tolist() == [0, 0, 0]
     assert table.loc["a test set each", "any_none"] > 0.9
-    few = table.loc["one test set, cells misread", "none_fits"]
+    few = table.loc["one test set, 2% misread", "none_fits"]
     assert 0 < few < table.loc["sizes one apart", "none_fits"]
     assert table.loc["printed", "none_fits"] == 8
 

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from clnlib.evaluation import bootstrap, metrics
-from clnlib.runs import PROBABILITY, Run
+from clnlib.evaluation import bootstrap, metrics, resampled
+from clnlib.runs import Run
 
 THRESHOLDS = (0.1, 0.3, 0.5, 0.7)
 AUC = "mean AUC"
@@ -34,7 +34,7 @@ def by_lambda(
     runs
         Finished stage-2 runs.
     conventions
-        How IoU accuracy counts; the AUC always has one row per box.
+        How IoU accuracy counts; its `rows` holds for the AUC too.
     chosen
         Backbone to the λ that its other λ are compared with, the paper's choice.
     resamples, seed
@@ -57,10 +57,11 @@ def by_lambda(
     """
     rows: list[dict[str, object]] = []
     for told, own in _settings(runs):
-        drawn = _drawn(own, resamples, seed)
+        for run in own[1:]:
+            bootstrap.paired_rows(own[0], run)
         samples: dict[float, list[NDArray[np.float64]]] = {}
         for run in sorted(own, key=_lam):
-            samples.setdefault(_lam(run), []).append(_samples(run, conventions, drawn))
+            samples.setdefault(_lam(run), []).append(_samples(run, conventions, resamples, seed))
         reference = chosen.get(told["backbone"])
         for lam, each in samples.items():
             other = samples.get(reference) if reference is not None and lam != reference else None
@@ -87,42 +88,15 @@ def _rows(
     return rows
 
 
-def _drawn(runs: Sequence[Run], resamples: int, seed: int) -> pd.DataFrame:
-    """How often each patient is drawn: one row per resample, one column per patient.
-
-    Raises
-    ------
-    InputError
-        Two of the runs have other test rows.
-    """
-    for run in runs[1:]:
-        bootstrap.paired_rows(runs[0], run)
-    patients = _test(runs[0])["patient"].unique()
-    return pd.DataFrame(bootstrap.counts(patients, resamples, seed), columns=patients)
-
-
 def _samples(
-    run: Run, conventions: metrics.Conventions, drawn: pd.DataFrame
+    run: Run, conventions: metrics.Conventions, resamples: int, seed: int
 ) -> NDArray[np.float64]:
-    """(1 + R, quantities) of the test part, means over the findings that it has."""
-    test = _test(run)
-    counts = drawn[test["patient"]].to_numpy()
-    truth = [test["finding"] == finding for finding in run.findings]
-    areas = [
-        bootstrap.auc(is_true, test[PROBABILITY + finding], counts)
-        for finding, is_true in zip(run.findings, truth, strict=True)
-    ]
-    counted = metrics.rows(test, run.findings, conventions)
-    above = np.stack([counted["iou"] > t for t in THRESHOLDS], axis=1)
-    groups = np.stack([counted["finding"] == finding for finding in run.findings], axis=1)
-    shares = bootstrap.group_means(above, groups, counts[:, counted.index])
-    means = [bootstrap.mean_defined(np.stack(areas, axis=1))]
-    means += [bootstrap.mean_defined(shares[:, :, k]) for k in range(len(THRESHOLDS))]
-    return np.stack(means, axis=1)
-
-
-def _test(run: Run) -> pd.DataFrame:
-    return run.predictions[run.predictions["part"] == "test"].reset_index(drop=True)
+    """(1 + R, quantities) of the test part, means over findings."""
+    test = run.predictions[run.predictions["part"] == "test"]
+    drawn = bootstrap.counts(test["patient"], resamples, seed)
+    means = resampled.samples(test, run.findings, conventions, drawn, THRESHOLDS)[:, -1]
+    areas = resampled.mean_auc(test, run.findings, conventions, drawn)
+    return np.column_stack([areas, means[:, : len(THRESHOLDS)]])
 
 
 def ranges(frame: pd.DataFrame, printed: pd.DataFrame) -> pd.DataFrame:

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from clnlib.errors import InputError
 from clnlib.runs import TRUE_BOX, Run
 
-RESAMPLES = 2000
+RESAMPLES = 10_000
 
 Counts = NDArray[np.float64]
 
@@ -32,13 +32,14 @@ def counts(patients: ArrayLike, resamples: int = RESAMPLES, seed: int = 0) -> Co
 
     Returns
     -------
-    (1 + R, N) float64; row 0 is all ones, the data themselves.
+    (1 + R, N) float64; row 0 is all ones, the data themselves. The same patients are drawn equally
+    often whatever the order and number of their rows: two runs tested on them are paired.
 
     References
     ----------
     Field and Welsh, Bootstrapping clustered data, J. R. Statist. Soc. B 69 (2007), 369-390.
     """
-    codes, patient = pd.factorize(np.asarray(patients))
+    codes, patient = pd.factorize(np.asarray(patients), sort=True)
     number = len(patient)
     drawn = np.random.default_rng(seed).multinomial(number, np.full(number, 1 / number), resamples)
     return np.concatenate([np.ones((1, len(codes))), drawn[:, codes]])
@@ -258,38 +259,6 @@ def two_sided_p(samples: NDArray[np.float64]) -> float:
         return np.nan
     beyond = min((defined <= 0).sum(), (defined >= 0).sum())
     return float(min(1.0, 2 * (1 + beyond) / (1 + len(defined))))
-
-
-def wilson(
-    k: ArrayLike, n: ArrayLike, level: float = 0.95
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Wilson's interval of a share k / n of independent cases.
-
-    Parameters
-    ----------
-    k, n
-        Broadcast; 0 <= k <= n.
-    level
-        Of the interval, between 0 and 1.
-
-    Returns
-    -------
-    Low and high, in [0, 1]; NaN where n is 0.
-
-    References
-    ----------
-    Wilson, Probable inference, JASA 22 (1927), 209-212.
-    """
-    from scipy.special import ndtri
-
-    hits, cases = np.broadcast_arrays(np.asarray(k, np.float64), np.asarray(n, np.float64))
-    cases = np.where(cases > 0, cases, np.nan)
-    z2 = ndtri((1 + level) / 2) ** 2
-    centre = (hits + z2 / 2) / (cases + z2)
-    half = np.sqrt(z2 * (hits * (1 - hits / cases) + z2 / 4)) / (cases + z2)
-    # At none and at all the formula ends at exactly 0 and 1; its rounding does not.
-    low, high = np.where(hits == 0, 0, centre - half), np.where(hits == cases, 1, centre + half)
-    return np.where(cases > 0, low, np.nan), np.where(cases > 0, high, np.nan)
 
 
 def _defined(samples: NDArray[np.float64]) -> NDArray[np.float64]:

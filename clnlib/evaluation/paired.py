@@ -8,16 +8,17 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from clnlib.errors import InputError
-from clnlib.evaluation import bootstrap, classification, metrics
+from clnlib.evaluation import bootstrap, metrics
 from clnlib.evaluation.metrics import PAPER, Conventions
+from clnlib.evaluation.resampled import mean_auc, samples
 from clnlib.evaluation.significance import holm
-from clnlib.runs import PROBABILITY, Run
+from clnlib.runs import Run
 
 
 def compare_runs(
     runs: Sequence[Run],
     convention: Conventions = PAPER,
-    resamples: int = 10_000,
+    resamples: int = bootstrap.RESAMPLES,
     seed: int = 0,
 ) -> pd.DataFrame:
     """Every two runs of a study on the same test rows, by resampling patients in pairs.
@@ -70,19 +71,9 @@ def compare_runs(
 def _samples(
     run: Run, convention: Conventions, resamples: int, seed: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Mean AUC and mean IoU accuracy of a run's test rows for every resample, (1 + R,) each.
-
-    Resamples of one seed are the same for all runs with the same rows, which `paired_rows` puts
-    into one order.
-    """
-    test, _ = bootstrap.paired_rows(run, run)
+    """Mean AUC and mean IoU accuracy of a run's test rows for every resample, (1 + R,) each."""
+    test = run.predictions[run.predictions["part"] == "test"]
     drawn = bootstrap.counts(test["patient"], resamples, seed)
-    counted, true = classification.truth(test, run.findings, convention.rows)
-    scores = counted[[PROBABILITY + f for f in run.findings]].to_numpy()
-    some = drawn[:, counted.index]
-    areas = [bootstrap.auc(true[:, k], scores[:, k], some) for k in range(len(run.findings))]
-    boxes = metrics.rows(test, run.findings, convention)
-    above = np.mean([boxes["iou"] > t for t in metrics.THRESHOLDS], axis=0)[:, None]
-    groups = boxes["finding"].to_numpy()[:, None] == np.asarray(run.findings, dtype=object)
-    accuracy = bootstrap.group_means(above, groups, drawn[:, boxes.index])[:, :, 0]
-    return bootstrap.mean_defined(np.stack(areas, axis=1)), bootstrap.mean_defined(accuracy)
+    accuracy = samples(test, run.findings, convention, drawn)
+    over_thresholds = accuracy[:, -1, : len(metrics.THRESHOLDS)].mean(axis=1)
+    return mean_auc(test, run.findings, convention, drawn), over_thresholds

@@ -111,6 +111,7 @@ def class_sizes(sizes: pd.DataFrame, fifth: pd.Series, axes: "Axes") -> "Axes":
     axes.set_yticks(range(len(sizes)), [name.removeprefix("CLN-") for name in sizes.index])
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0)
+    axes.set_xlabel("test boxes; orange: fewer than 20 %, purple: more")
     return axes
 
 

@@ -5,12 +5,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from clnlib.evaluation.metrics import MEAN
 from clnlib.figures.style import BLIND, INK, OTHER, PREDICTED, SERIES, TINY
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-MEANS = ("Mean", "mean", "macro")
 
 
 def roc(frame: pd.DataFrame, axes: "Axes") -> "Axes":
@@ -25,9 +24,9 @@ def roc(frame: pd.DataFrame, axes: "Axes") -> "Axes":
     """
     axes.plot([0, 1], [0, 1], color=BLIND, lw=0.8, ls=":", label="_chance")
     groups = dict(list(frame.groupby("finding", sort=False)))
-    ordinary = [name for name in groups if name not in MEANS]
+    ordinary = [name for name in groups if name != MEAN]
     for name, rows in groups.items():
-        main = name in MEANS or len(groups) == 1
+        main = name == MEAN or len(groups) == 1
         number = 0 if main else ordinary.index(name) + 1
         # Six colours serve more findings: the second round is dashed.
         colour, ls = SERIES[number % len(SERIES)], "-" if number < len(SERIES) else "--"
@@ -50,8 +49,8 @@ def reliability(frame: pd.DataFrame, axes: "Axes") -> "Axes":
     ----------
     frame
         One row per bin: `confidence` and `accuracy` (means, 0 to 1), `low`, `high` (of the
-        accuracy), `n` (rows in the bin, the marker's area); the expected calibration error is
-        told where there is one, as `ece` in `frame.attrs` or as a column.
+        accuracy), `n` (rows in the bin, the marker's area); `attrs["ece"]`, the expected
+        calibration error, is told. From `clnlib.evaluation.classification.reliability`.
     axes
         Where to draw.
     """
@@ -61,10 +60,8 @@ def reliability(frame: pd.DataFrame, axes: "Axes") -> "Axes":
                   elinewidth=0.8)  # fmt: skip
     area = 60 * frame["n"] / frame["n"].max()
     axes.scatter(frame["confidence"], frame["accuracy"], area, color=PREDICTED, zorder=3)
-    ece = frame["ece"].iloc[0] if "ece" in frame else frame.attrs.get("ece")
-    if ece is not None:
-        axes.text(0.04, 0.96, f"expected calibration\nerror {ece:.3f}", va="top",
-                  transform=axes.transAxes)  # fmt: skip
+    axes.text(0.04, 0.96, f"expected calibration\nerror {frame.attrs['ece']:.3f}", va="top",
+              transform=axes.transAxes)  # fmt: skip
     axes.set(xlabel="confidence", ylabel="accuracy", xlim=(0, 1), ylim=(0, 1))
     axes.set_aspect("equal")
     return axes

@@ -49,8 +49,7 @@ def accuracy_by_threshold(curves: pd.DataFrame, axes: "Axes") -> "Axes":
     ----------
     curves
         Long: `series`, `kind` ("ours" | "paper" | "baseline"), `T`, `value`, `low`, `high` (NaN
-        where there is no interval); values whose `status`, if there is one, is "suspect" get a
-        hollow marker.
+        where there is no interval).
     axes
         Where to draw.
     """
@@ -99,9 +98,6 @@ def _line(line: pd.DataFrame, kind: str, name: str, colour: str, axes: "Axes") -
     axes.plot("T", "value", "o", data=line, color=colour, label=name, **looks)
     if line["low"].notna().any():
         axes.fill_between(line["T"], line["low"], line["high"], color=colour, alpha=0.2, lw=0)
-    if "status" in line and (doubtful := line[line["status"] == "suspect"]).size:
-        axes.plot("T", "value", "o", data=doubtful, ms=looks["ms"], mfc="white", mec=colour,
-                  label="_doubtful")  # fmt: skip
 
 
 def by_lambda(frame: pd.DataFrame, axes: "Axes") -> "Axes":

@@ -4,7 +4,8 @@ The network is cut at the feature map. Everything before the cut runs forward on
 taken of the heads alone, which is why a batch costs hardly more than a prediction.
 """
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import keras
@@ -65,15 +66,30 @@ def heat_maps(
     ----------
     Selvaraju et al., Grad-CAM, ICCV 2017, Eq. 1 and 2.
     """
-    pixels = np.asarray(images)
+    return _several(model, np.asarray(images), [target], layer, batch_size)[0]
+
+
+def _several(
+    model: Any,
+    pixels: NDArray[Any],
+    targets: Sequence[str | ArrayLike],
+    layer: str | None = None,
+    batch_size: int = 32,
+) -> list[NDArray[np.float32]]:
+    """`heat_maps` for several targets; every image goes through the backbone once.
+
+    Nothing is compiled: tracing a backbone takes longer than some dozens of eager batches.
+    """
     pixels = pixels[..., None] if pixels.ndim == 3 else pixels
-    output, wanted = _wanted(model, target, len(pixels))
-    step = _step(*_halves(model, layer, output), overlap=output == OVERLAP)
-    maps = [
-        ops.convert_to_numpy(step(pixels[k : k + batch_size], wanted[k : k + batch_size]))
-        for k in range(0, len(pixels), batch_size)
-    ]
-    return np.concatenate(maps)
+    wanted = [_wanted(model, target, len(pixels)) for target in targets]
+    halves = [_halves(model, layer, output) for output, _ in wanted]
+    maps: list[list[NDArray[np.float32]]] = [[] for _ in targets]
+    for start in range(0, len(pixels), batch_size):
+        part = slice(start, start + batch_size)
+        features = ops.cast(halves[0][0](pixels[part], training=False), "float32")
+        for made, (_, back), (output, choice) in zip(maps, halves, wanted, strict=True):
+            made.append(_weighted(back, features, choice[part], overlap=output == OVERLAP))
+    return [np.concatenate(made) for made in maps]
 
 
 def _wanted(model: Any, target: str | ArrayLike, number: int) -> tuple[str, NDArray[np.float32]]:
@@ -126,26 +142,17 @@ def _halves(model: Any, layer: str | None, output: str) -> tuple[Any, Any]:
         raise InputError(f"Grad-CAM layer {layer}: paths lead around it: {reason}") from None
 
 
-def _step(front: Any, back: Any, overlap: bool) -> Callable[[Any, Any], Any]:
-    """One compiled batch: pixels and what is wanted of them → heat maps."""
+def _weighted(
+    back: Any, features: Any, wanted: NDArray[np.float32], overlap: bool
+) -> NDArray[np.float32]:
+    """Heat maps of a batch of feature maps (B, h, w, C): (B, h, w)."""
 
-    def step(pixels: Any, wanted: Any) -> Any:
-        maps = ops.cast(front(pixels, training=False), "float32")
+    def total(features: Any) -> Any:  # images do not mix, so the sum's gradient is each one's
+        out = back(features, training=False)
+        return ops.sum(iou(wanted, out) if overlap else wanted * out)
 
-        def total(maps: Any) -> Any:  # images do not mix, so the sum's gradient is each one's
-            out = back(maps, training=False)
-            return ops.sum(iou(wanted, out) if overlap else wanted * out)
-
-        importance = ops.mean(_gradient(total, maps), axis=(1, 2), keepdims=True)
-        return ops.relu(ops.sum(importance * maps, axis=-1))
-
-    if keras.backend.backend() == "jax":
-        import jax
-
-        return jax.jit(step)
-    import tensorflow as tf
-
-    return tf.function(step, reduce_retracing=True)
+    importance = ops.mean(_gradient(total, features), axis=(1, 2), keepdims=True)
+    return ops.convert_to_numpy(ops.relu(ops.sum(importance * features, axis=-1)))
 
 
 def _gradient(total: Callable[[Any], Any], maps: Any) -> Any:
@@ -162,7 +169,10 @@ def _gradient(total: Callable[[Any], Any], maps: Any) -> Any:
 
 
 def of_run(
-    run: runs.Run, rows: pd.DataFrame, targets: Sequence[str] = (TRUE_FINDING,)
+    run: runs.Run,
+    rows: pd.DataFrame,
+    targets: Sequence[str] = (TRUE_FINDING,),
+    model: Any = None,
 ) -> tuple[NDArray[np.uint8], dict[str, NDArray[np.float32]]]:
     """Heat maps of a finished stage-2 run for some rows of its predictions.
 
@@ -176,6 +186,8 @@ def of_run(
         Of `TARGETS`: the score of the "true finding" (as weakly supervised localisation is
         evaluated: it is told the class) or of the "predicted finding"; the "overlap" of the
         predicted box with the row's true box; one of the box head's coordinates.
+    model
+        The run's network where `load_model` has already given it.
 
     Returns
     -------
@@ -186,9 +198,10 @@ def of_run(
     InputError
         A record without weights, images that are not there, an unknown target.
     """
-    model = load_model(run)
+    wanted = [_of_rows(run, rows, target) for target in targets]
+    model = load_model(run) if model is None else model
     pixels = _pixels(run, rows)
-    return pixels, {t: heat_maps(model, pixels, _of_rows(run, rows, t)) for t in targets}
+    return pixels, dict(zip(targets, _several(model, pixels, wanted), strict=True))
 
 
 def _pixels(run: runs.Run, rows: pd.DataFrame) -> NDArray[np.uint8]:
@@ -211,16 +224,17 @@ def _of_rows(run: runs.Run, rows: pd.DataFrame, target: str) -> str | NDArray[An
     raise not_allowed("Grad-CAM target", target, TARGETS)
 
 
-def randomised(model: Any, from_layer: str, seed: int = 0) -> Any:
-    """A copy in which nothing learnt is left from a layer on, up to the outputs.
+@contextlib.contextmanager
+def shuffled(model: Any, from_layer: str, seed: int = 0) -> Iterator[None]:
+    """For the time of a `with` block, nothing learnt is left from a layer on, up to the outputs.
 
     The entries of every weight array are shuffled, not drawn anew: each layer keeps its scale
-    and its positive variances, so that the copy's maps are as finite as the original's.
+    and its positive variances, so that the maps stay as finite as the trained network's.
 
     Parameters
     ----------
     model
-        Untouched.
+        Has its own weights again after the block.
     from_layer
         The first layer, counted from the image, that loses its weights.
     seed
@@ -230,25 +244,27 @@ def randomised(model: Any, from_layer: str, seed: int = 0) -> Any:
     ----------
     Adebayo et al., Sanity checks for saliency maps, NeurIPS 2018 (cascading randomisation).
     """
-    copy = keras.models.clone_model(model)
-    copy.set_weights(model.get_weights())
-    rng = np.random.default_rng(seed)
-    for layer in copy.layers[copy.layers.index(_layer(copy, (from_layer,))) :]:
-        layer.set_weights([rng.permuted(w) for w in layer.get_weights()])
-    return copy
+    before, rng = model.get_weights(), np.random.default_rng(seed)
+    first = model.layers.index(_layer(model, (from_layer,)))
+    try:
+        for layer in model.layers[first:]:
+            layer.set_weights([rng.permuted(w) for w in layer.get_weights()])
+        yield
+    finally:
+        model.set_weights(before)
 
 
-def randomisation(run: runs.Run, rows: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
+def randomisation(
+    run: runs.Run, rows: pd.DataFrame, seed: int = 0, model: Any = None
+) -> pd.DataFrame:
     """The sanity check: do the maps of the true finding change when weights are destroyed?
 
     Parameters
     ----------
-    run
-        With its weights.
-    rows
-        Rows of `run.predictions`, a few dozen.
+    run, rows, model
+        As for `of_run`; a few dozen rows are enough.
     seed
-        Of the shuffling.
+        Of `shuffled`.
 
     Returns
     -------
@@ -257,16 +273,16 @@ def randomisation(run: runs.Run, rows: pd.DataFrame, seed: int = 0) -> pd.DataFr
         the backbone's layers, from its end), `image`, `finding`, `correlation` (Spearman's, with
         the trained network's map; NaN where either map is constant).
     """
-    model, pixels = load_model(run), _pixels(run, rows)
-    target = _of_rows(run, rows, TRUE_FINDING)
+    model = load_model(run) if model is None else model
+    pixels, target = _pixels(run, rows), _of_rows(run, rows, TRUE_FINDING)
     original = heat_maps(model, pixels, target)
     inside = [layer.name for layer in backbone_layers(model)]
     stages = {"heads": _layer(model, ("pool", "flatten")).name}
-    stages |= {f"last {s:.0%}": inside[round(len(inside) * (1 - s))] for s in (0.1, 0.25, 0.5)}
-    stages["all"] = inside[0]
+    stages |= {"last 25%": inside[round(len(inside) * 0.75)], "all": inside[0]}
     tables = []
     for stage, first in stages.items():
-        maps = heat_maps(randomised(model, first, seed), pixels, target)
+        with shuffled(model, first, seed):
+            maps = heat_maps(model, pixels, target)
         table = rows[["image", "finding"]].assign(stage=stage)
         tables.append(table.assign(correlation=_rank_correlation(original, maps)))
     return pd.concat(tables, ignore_index=True)

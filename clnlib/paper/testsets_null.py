@@ -34,7 +34,7 @@ def null_simulation(
     Returns
     -------
     DataFrame
-        Rows "one test set" (197 boxes at random), "one test set, cells misread", "sizes one
+        Rows "one test set" (197 boxes at random), "one test set, 2% misread", "sizes one
         apart" (each variant's sizes are those, one more or one less) and "a test set each";
         `none_fits` (mean number of the 8 findings without a common size), `any_none`, `all_none`
         (shares of tables in which one, and all eight, have none), `misread` (mean, over findings,
@@ -47,7 +47,7 @@ def null_simulation(
     apart = one + rng.integers(-1, 2, one.shape)
     scenarios = {
         "one test set": (one, 0.0),
-        "one test set, cells misread": (one, misread),
+        f"one test set, {misread:.0%} misread": (one, misread),
         "sizes one apart": (apart, 0.0),
         "a test set each": (_drawn(rng, (draws, len(legible))), 0.0),
     }
@@ -123,6 +123,7 @@ def explanations(draws: int = 1000, seed: int = 0) -> pd.DataFrame:
     total, shared = testsets.totals(), testsets.common()
     sizes = testsets.sizes_of_boxes()[list(BOXED)].to_numpy(np.int64)
     variants, of_boxes = len(total), int(total["of_boxes"].sum())
+    only = int(total["near_totals"].map(lambda near: near == (testsets.BOXES,)).sum())
     common = int((shared["sizes"].map(len) > 0).sum())
     rows = {
         "one row per image": (
@@ -137,7 +138,7 @@ def explanations(draws: int = 1000, seed: int = 0) -> pd.DataFrame:
             np.nan,
             "no" if common < len(BOXED) else "yes",
         ),
-        **_drawn_anew(rng, sizes, of_boxes, draws),
+        **_drawn_anew(rng, sizes, only, draws),
         "one test set of 197 boxes, rows grouped by predicted finding": (
             f"{testsets.BOXES} rows, sizes that follow the predictions",
             f"{of_boxes} of {variants} variants admit {testsets.BOXES}; sizes differ",
@@ -151,16 +152,19 @@ def explanations(draws: int = 1000, seed: int = 0) -> pd.DataFrame:
 
 
 def _drawn_anew(
-    rng: np.random.Generator, sizes: Sizes, of_boxes: int, draws: int
+    rng: np.random.Generator, sizes: Sizes, only: int, draws: int
 ) -> dict[str, tuple[str, str, float, str]]:
-    """The rows of `explanations` in which each variant has a test set of its own."""
+    """The rows of `explanations` in which each variant has a test set of its own.
+
+    `only` is the number of variants that admit no total but 197 near a fifth of every finding.
+    """
     spread = int(np.ptp(sizes, axis=0).max())
-    chance = _chance_of_boxes(rng, draws) ** of_boxes
+    chance = _chance_of_boxes(rng, draws) ** only
     apart, drawn, closer = _evenness(rng, sizes, draws)
     return {
         "176 images drawn anew for each variant, a row per box": (
             f"totals around {testsets.BOXES}",
-            f"{of_boxes} of {len(sizes)} variants admit exactly {testsets.BOXES}",
+            f"{only} of {len(sizes)} variants admit {testsets.BOXES} alone near 20 %",
             chance,
             "open" if chance > 0.01 else "no",
         ),

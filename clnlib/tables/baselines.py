@@ -5,17 +5,16 @@ import pandas as pd
 
 from clnlib.evaluation import baselines, bootstrap
 from clnlib.evaluation.metrics import MEAN, PAPER, THRESHOLDS, Conventions
+from clnlib.evaluation.resampled import samples, told
 from clnlib.paper import published
 from clnlib.runs import Run
 from clnlib.tables.style import MISSING, Page, cells, page
-from clnlib.tables.summary import samples, told
 
 NETWORK = "network"
-RESAMPLES = 10_000
 
 
 def blind_accuracy(
-    run: Run, convention: Conventions = PAPER, resamples: int = RESAMPLES, seed: int = 0
+    run: Run, convention: Conventions = PAPER, resamples: int = bootstrap.RESAMPLES, seed: int = 0
 ) -> pd.DataFrame:
     """IoU accuracy of every blind box, and of the run, on the run's test part.
 
@@ -66,7 +65,7 @@ def _samples(
     return samples(boxes[table["part"] == "test"], run.findings, how, drawn, thresholds)
 
 
-def styled_blind(frame: pd.DataFrame, title: str = "") -> Page:
+def styled_blind(frame: pd.DataFrame, title: str) -> Page:
     """`blind_accuracy`'s frame as a page shows it: findings across; T and series down."""
     findings = list(dict.fromkeys(frame["finding"]))
     texts = cells(frame, "value", "low", "high")
@@ -74,11 +73,11 @@ def styled_blind(frame: pd.DataFrame, title: str = "") -> Page:
         (f"T = {t:g}", series): [texts[k] for k in frame.index.get_indexer(own.index)]
         for (t, series), own in frame.groupby(["T", "series"], sort=False)
     }
-    table = pd.DataFrame.from_dict(lines, orient="index", columns=findings)
-    table.index = pd.MultiIndex.from_tuples(lines)
     return page(
-        table.sort_index(level=0, sort_remaining=False, kind="stable"),
-        f"{title}{': ' if title else ''}IoU accuracy of boxes that never see the image, chosen on "
+        pd.DataFrame(lines, index=findings).T.sort_index(
+            level=0, sort_remaining=False, kind="stable"
+        ),
+        f"{title}: IoU accuracy of boxes that never see the image, chosen on "
         "the training part, on the test part, with 95 % intervals over patients. All but "
         "“class-agnostic” are told the true finding; “best-per-threshold” is another box at "
         "every T.",
@@ -131,10 +130,8 @@ def styled_beaten(frame: pd.DataFrame) -> Page:
         for _, line in frame.iterrows():
             head = "all T" if np.isnan(line["T"]) else f"T = {line['T']:g}"
             lines.setdefault((title, line["series"]), {})[head] = text(line, name)
-    table = pd.DataFrame.from_dict(lines, orient="index")
-    table.index = pd.MultiIndex.from_tuples(lines)
     return page(
-        table,
+        pd.DataFrame.from_dict(lines, orient="index"),
         "Legible cells of the paper's Table 1 (finding and T) in which a box that never sees the "
         "image has the higher IoU accuracy; on this run's test part, which is not the paper's.",
     )

@@ -1,6 +1,6 @@
 """Table 2: one-vs-rest AUC of runs, with intervals over patients, beside the paper's 19 rows."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
@@ -10,12 +10,12 @@ from clnlib.evaluation.classification import truth
 from clnlib.evaluation.metrics import MEAN, PAPER, Conventions
 from clnlib.paper import published
 from clnlib.runs import PROBABILITY, Run
-from clnlib.tables.localisation import RESAMPLES
 from clnlib.tables.style import MISSING, Page, cell, cells, page
+from clnlib.tables.summary import comparable
 
 
 def classification(
-    run: Run, conventions: Conventions = PAPER, resamples: int = RESAMPLES, seed: int = 0
+    run: Run, conventions: Conventions = PAPER, resamples: int = bootstrap.RESAMPLES, seed: int = 0
 ) -> pd.DataFrame:
     """Table 2 for one run: AUC on its test part beside the printed value.
 
@@ -33,10 +33,10 @@ def classification(
     DataFrame
         A row per finding and "Mean" (over findings): `finding`, `value`, `low`, `high` (95 %
         percentile interval), `bca_low`, `bca_high` (bias-corrected, accelerated), `n_true` (rows
-        of the finding), `paper` (Table 2, same backbone; a mean over other findings is none),
-        `paper_inside` (whether it lies in [low, high]; missing without either), `undefined`
-        (resamples in which every row or no row has the finding), `n_boxes`, `n_images`,
-        `n_patients` (of the test part).
+        of the finding; for the mean, of all), `paper` (Table 2, same backbone; a mean over other
+        findings is none), `paper_inside` (whether it lies in [low, high]; missing without
+        either), `undefined` (resamples in which every row or no row has the finding), `n_boxes`,
+        `n_images`, `n_patients` (of the test part).
     """
     test = run.predictions[run.predictions["part"] == "test"]
     rows, is_true = truth(test, run.findings, conventions.rows)
@@ -46,7 +46,7 @@ def classification(
         bootstrap.auc(is_true[:, k], rows[PROBABILITY + f], every)
         for k, f in enumerate(run.findings)
     ]
-    number = [*is_true.sum(axis=0), is_true.sum()]
+    number = [*is_true.sum(axis=0), len(rows)]
     columns = [*each, bootstrap.mean_defined(np.stack(each, axis=1))]
     lines = []
     for finding, areas, true in zip((*run.findings, MEAN), columns, number, strict=True):
@@ -66,9 +66,9 @@ def classification(
 
 def _beside(table: pd.DataFrame, run: Run, test: pd.DataFrame) -> pd.DataFrame:
     """The table with the paper's values and the size of the test part."""
-    printed = published.table2()
+    printed = comparable(published.table2(), run.findings)
     variant = published.VARIANTS.get(run.parameters["backbone"])
-    own = _comparable(printed[printed["method"] == variant], run.findings)
+    own = printed[printed["method"] == variant].set_index("finding")["value"]
     paper = table["finding"].map(own).astype(float)
     known = paper.notna() & table["low"].notna()
     inside = paper.between(table["low"], table["high"]).astype("boolean").where(known)
@@ -79,17 +79,7 @@ def _beside(table: pd.DataFrame, run: Run, test: pd.DataFrame) -> pd.DataFrame:
     return table.assign(**sizes)
 
 
-def _comparable(printed: pd.DataFrame, findings: Iterable[str]) -> pd.Series:
-    """One method's printed values by finding; its mean only if it is over the same findings."""
-    values = printed.set_index("finding")["value"]
-    return (
-        values
-        if {*findings, MEAN} == {*published.table2()["finding"]}
-        else values.drop(MEAN, errors="ignore")
-    )
-
-
-def styled_classification(frame: pd.DataFrame, title: str = "") -> Page:
+def styled_classification(frame: pd.DataFrame, title: str) -> Page:
     """`classification`'s frame as a page shows it: findings down, both intervals, the paper's.
 
     Parameters
@@ -113,7 +103,7 @@ def styled_classification(frame: pd.DataFrame, title: str = "") -> Page:
     total = frame.iloc[-1]
     return page(
         table,
-        f"{title}{': ' if title else ''}one-vs-rest AUC on {total['n_boxes']} boxes in "
+        f"{title}: one-vs-rest AUC on {total['n_boxes']} boxes in "
         f"{total['n_images']} images of {total['n_patients']} patients, with 95 % intervals over "
         "patients, by percentiles and bias-corrected and accelerated (BCa).",
     )
@@ -134,16 +124,14 @@ def beside_table2(frames: Mapping[str, pd.DataFrame]) -> Page:
         own = frame.set_index("finding").reindex(findings)
         numbers = zip(own["value"], own["low"], own["high"], digits, strict=True)
         lines["this study", name] = [cell(*number) for number in numbers]
-    printed = published.table2()
+    printed = comparable(published.table2(), findings[:-1])
     if set(findings[:-1]) & set(printed["finding"]):
         for (method, reference), own in printed.groupby(["method", "reference"], sort=False):
-            values = _comparable(own, findings[:-1]).reindex(findings)
+            values = own.set_index("finding")["value"].reindex(findings)
             name = f"{method} ({reference})" if reference else method
             lines["paper", name] = [cell(v, digits=d) for v, d in zip(values, digits, strict=True)]
-    table = pd.DataFrame.from_dict(lines, orient="index", columns=findings)
-    table.index = pd.MultiIndex.from_tuples(lines, names=["", "method"])
     return page(
-        table,
+        pd.DataFrame(lines, index=findings).T.rename_axis(["", "method"]),
         "One-vs-rest AUC: runs of this study on their test part, with 95 % percentile intervals "
         "over patients, and Table 2 of the paper as printed. The methods were not tested on the "
         "same images.",

@@ -1,5 +1,7 @@
 """Section 3.4.3 and Figure 5: the box head beside boxes from its own network's heat maps."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -8,11 +10,11 @@ from clnlib.evaluation import baselines, bootstrap
 from clnlib.evaluation.boxes import iou
 from clnlib.evaluation.heatmaps import METHODS
 from clnlib.evaluation.metrics import PAPER, THRESHOLDS, Conventions, box_iou
-from clnlib.runs import PREDICTED_BOX, Run
+from clnlib.runs import PREDICTED_BOX, TRUE_BOX, Run
 from clnlib.tables.style import Page, cell, cells, page
 from clnlib.tables.summary import samples, told
 
-PRINTED = {"CLN-CheXNet": 0.855, "Grad-CAM [127, 255]": 0.382, "Grad-CAM [180, 255]": 0.302}
+PRINTED = {"CLN-CheXNet, paper": 0.855, "CAM 127, paper": 0.382, "CAM 180, paper": 0.302}
 """Mean IoU accuracy at T = 0.1, section 3.4.3; at other T Figure 5 is a drawing without numbers."""
 
 HEAD, BLIND = "box head", "blind box"
@@ -43,6 +45,31 @@ def boxes_of(run: Run, frame: pd.DataFrame, method: str, target: str) -> pd.Data
     return rows.join(own, on=[*key, "x1", "y1"], how="inner")
 
 
+def has_places(frame: pd.DataFrame) -> bool:
+    """Whether the run's heat maps have more than one cell: one cell points nowhere."""
+    return bool((frame["cells"] > 1).all())
+
+
+def resolution(frames: Mapping[str, pd.DataFrame], sizes: Mapping[str, int]) -> Page:
+    """Per run the cells of its heat maps, and what can be read from so many.
+
+    Parameters
+    ----------
+    frames
+        By the runs' names, from `clnlib.evaluation.heatmaps.predictions`.
+    sizes
+        By the same names, pixels per side of the images.
+    """
+    lines = {}
+    for name, frame in frames.items():
+        side = round(float(frame["cells"].iloc[0]) ** 0.5)
+        line = {"image": f"{sizes[name]} px", "heat map": f"{side} × {side}"}
+        line["cell"] = f"{sizes[name] / side:.0f} px"
+        line["boxes"] = "yes" if side > 1 else "none: one cell"
+        lines[name] = line
+    return page(pd.DataFrame.from_dict(lines, orient="index"), "How finely heat maps can point")
+
+
 def curves(
     run: Run,
     frame: pd.DataFrame,
@@ -52,7 +79,8 @@ def curves(
 ) -> pd.DataFrame:
     """Mean IoU accuracy on test against T (Figure 5): head, heat maps by every rule, blind box.
 
-    Heat maps of the true finding and blind boxes are told the finding: they are never gated.
+    Heat maps of the true finding and blind boxes are told the finding: they are never gated. Maps
+    of one cell hold no place and have no series.
 
     Returns
     -------
@@ -64,7 +92,8 @@ def curves(
     how = told(convention) if target == "true finding" else convention
     blind = baselines.blind(run.predictions).loc[test.index]
     series = [(HEAD, "ours", test, convention), (BLIND, "baseline", blind, told(convention))]
-    series += [(f"CAM {m}", "ours", boxes_of(run, frame, m, target), how) for m in METHODS]
+    if has_places(frame):
+        series += [(f"CAM {m}", "ours", boxes_of(run, frame, m, target), how) for m in METHODS]
     lines = []
     for name, kind, rows, convention_of in series:
         if rows.empty:
@@ -73,7 +102,7 @@ def curves(
         means = samples(rows, run.findings, convention_of, drawn)[:, -1, : len(THRESHOLDS)]
         for t, values in zip(THRESHOLDS, means.T, strict=True):
             lines.append((name, kind, t, *bootstrap.interval(values)))
-    lines += [(f"{name}, paper", "paper", 0.1, v, np.nan, np.nan) for name, v in PRINTED.items()]
+    lines += [(name, "paper", 0.1, v, np.nan, np.nan) for name, v in PRINTED.items()]
     return pd.DataFrame(lines, columns=["series", "kind", "T", "value", "low", "high"])
 
 
@@ -94,7 +123,8 @@ def beside_the_head(run: Run, frame: pd.DataFrame) -> pd.DataFrame:
         A row per target and rule: `target`, `method`, `no box` (share of maps that select
         nothing), `mean IoU` with the true box, `pointing` (share of maps whose maximum lies in
         the true box) and `agreement` (mean IoU with the head's box), each `(value, low, high)`
-        over patients; a missing box counts as IoU 0.
+        over patients, a missing box counting as IoU 0; `by chance` (what pointing anywhere hits:
+        the true boxes' mean share of the image).
     """
     test = run.predictions[run.predictions["part"] == "test"]
     lines = []
@@ -110,10 +140,12 @@ def beside_the_head(run: Run, frame: pd.DataFrame) -> pd.DataFrame:
             numbers = (box_iou(rows).to_numpy(), hits, head)
             line = {"target": target, "method": method}
             line |= {"no box": float(rows[PREDICTED_BOX[0]].isna().mean())}
+            x1, y1, x2, y2 = rows[TRUE_BOX].to_numpy(np.float64).T
+            line["by chance"] = float(((x2 - x1) * (y2 - y1)).mean())
             for name, values in zip(("mean IoU", "pointing", "agreement"), numbers, strict=True):
                 line[name] = _mean(values, drawn)
             lines.append(line)
-    columns = ["target", "method", "no box", "mean IoU", "pointing", "agreement"]
+    columns = ["target", "method", "no box", "mean IoU", "pointing", "by chance", "agreement"]
     return pd.DataFrame(lines, columns=columns)
 
 
@@ -129,7 +161,9 @@ def styled_beside(table: pd.DataFrame, title: str) -> Page:
     for name in ("mean IoU", "pointing", "agreement"):
         shown[name] = [cell(*values) for values in table[name]]
     caption = f"{title}: heat maps on test, means over boxes with 95 % intervals over patients"
-    return page(shown.set_index(["target", "method"]), caption)
+    if len(table):
+        caption += f"; a point anywhere would hit {table['by chance'].iloc[0]:.2f}"
+    return page(shown.drop(columns="by chance").set_index(["target", "method"]), caption)
 
 
 def styled_randomisation(frame: pd.DataFrame, title: str) -> Page:

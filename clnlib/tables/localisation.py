@@ -9,17 +9,25 @@ from numpy.typing import NDArray
 
 from clnlib.evaluation import baselines, bootstrap, metrics
 from clnlib.evaluation.metrics import MEAN, PAPER, THRESHOLDS, Conventions
+from clnlib.evaluation.resampled import samples, told
 from clnlib.paper import published
 from clnlib.runs import Run
 from clnlib.tables.style import MISSING, Page, cell, cells, change, page
-from clnlib.tables.summary import ACCURACY, MEAN_IOU, QUANTITIES, by_split, labels, samples, told
+from clnlib.tables.summary import (
+    ACCURACY,
+    MEAN_IOU,
+    QUANTITIES,
+    by_split,
+    comparable,
+    labels,
+)
 
-RESAMPLES = 10_000
 BLIND = "blind box"
+RESAMPLES = bootstrap.RESAMPLES
 
 
 def localisation(
-    run: Run, conventions: Conventions = PAPER, resamples: int = RESAMPLES, seed: int = 0
+    run: Run, conventions: Conventions = PAPER, resamples: int = bootstrap.RESAMPLES, seed: int = 0
 ) -> pd.DataFrame:
     """Table 1 for one run: its test part beside the class-medoid box and the printed value.
 
@@ -40,9 +48,10 @@ def localisation(
         finding ("Mean" last): `value`, `low`, `high` and `blind`, `blind_low`, `blind_high` (95 %
         percentile intervals over patients; NaN for a finding without rows, of length 0 where
         every row hits or every row misses: resampling cannot vary them); `paper` (Table 1,
-        same backbone), `paper_status` (its transcription), `paper_inside` (whether it lies in
-        [low, high]; missing unless the transcription is ok), `n_boxes` (rows that count),
-        `n_images`, `n_patients`, `undefined` (resamples without a row of the finding).
+        same backbone; a mean over other findings is none), `paper_status` (its transcription),
+        `paper_inside` (whether it lies in [low, high]; missing unless the transcription is ok),
+        `n_boxes` (rows that count), `n_images`, `n_patients`, `undefined` (resamples without a
+        row of the finding).
     """
     rows = run.predictions[run.predictions["part"] == "test"]
     drawn = bootstrap.counts(rows["patient"], resamples, seed)
@@ -91,14 +100,14 @@ def _sizes(
 
 def _printed(run: Run) -> pd.DataFrame:
     """The paper's Table 1 rows of the run's backbone."""
-    table = published.table1()
+    table = comparable(published.table1(), run.findings)
     variant = published.VARIANTS.get(run.parameters["backbone"])
     own = table[table["method"] == variant]
     own = own.rename(columns={"value": "paper", "transcription": "paper_status"})
     return own.assign(quantity=ACCURACY)[["quantity", "T", "finding", "paper", "paper_status"]]
 
 
-def styled(frame: pd.DataFrame, title: str = "") -> Page:
+def styled(frame: pd.DataFrame, title: str) -> Page:
     """`localisation`'s frame as a page shows it: findings across; network, blind box, paper down.
 
     Parameters
@@ -125,31 +134,31 @@ def styled(frame: pd.DataFrame, title: str = "") -> Page:
         for series, column in texts.items():
             if series != "paper" or quantity == ACCURACY:
                 lines[name, series] = [column[k] for k in own.index]
-    table = pd.DataFrame.from_dict(lines, orient="index", columns=findings)
-    table.index = pd.MultiIndex.from_tuples(lines)
     total = frame[frame["finding"] == MEAN].iloc[0]
     caption = (
-        f"{title}{': ' if title else ''}IoU accuracy at T and its companions on {total['n_boxes']} "
+        f"{title}: IoU accuracy at T and its companions on {total['n_boxes']} "
         f"boxes in {total['n_images']} images of {total['n_patients']} patients, with 95 % "
         "intervals over patients. The blind box is the class medoid of the training boxes, told "
         "the true finding. “?”: a printed value of doubtful transcription."
     )
-    return page(table, caption)
+    return page(pd.DataFrame(lines, index=findings).T, caption)
 
 
 def curves(
     runs: Run | Sequence[Run],
     convention: Conventions = PAPER,
-    resamples: int = RESAMPLES,
+    resamples: int = bootstrap.RESAMPLES,
     seed: int = 0,
 ) -> pd.DataFrame:
     """Mean IoU accuracy against T (Figure 2): runs, blind box, and the paper's eleven series.
+
+    The paper's are left out where the runs have other findings than its eight.
 
     Returns
     -------
     DataFrame
         `series`, `kind` ("ours" | "baseline" | "paper"), `T`, `value`, `low`, `high` (NaN for the
-        paper), `status` (transcription of a printed mean: "ok", others are left out; "" for ours).
+        paper, of which only legible means are there).
     """
     return _series(runs, convention, resamples, seed, relative=False)
 
@@ -157,7 +166,7 @@ def curves(
 def decay(
     runs: Run | Sequence[Run],
     convention: Conventions = PAPER,
-    resamples: int = RESAMPLES,
+    resamples: int = bootstrap.RESAMPLES,
     seed: int = 0,
 ) -> pd.DataFrame:
     """Decrease of mean IoU accuracy in % of its value at T = 0.1 (Figure 7); columns of `curves`.
@@ -186,10 +195,10 @@ def _series(
         for kind, series, predictions, how in own:
             means = samples(predictions, run.findings, how, drawn)[:, -1, : len(THRESHOLDS)]
             for t, values in zip(THRESHOLDS, _decrease(means, relative).T, strict=True):
-                place = {"series": series, "kind": kind, "T": t, "status": ""}
+                place = {"series": series, "kind": kind, "T": t}
                 lines.append(place | _named(values, ("value", "low", "high")))
-    columns = ["series", "kind", "T", "value", "low", "high", "status"]
-    table = pd.concat([pd.DataFrame(lines), _printed_series(relative)], ignore_index=True)
+    columns = ["series", "kind", "T", "value", "low", "high"]
+    table = pd.concat([pd.DataFrame(lines), _printed_series(runs, relative)], ignore_index=True)
     return table.dropna(subset="value")[columns].reset_index(drop=True)
 
 
@@ -199,16 +208,16 @@ def _decrease(means: NDArray[np.float64], relative: bool) -> NDArray[np.float64]
     return 100 * (first - means) / first if relative else means
 
 
-def _printed_series(relative: bool) -> pd.DataFrame:
-    """The printed means whose transcription is ok."""
-    table = published.table1()
+def _printed_series(runs: Sequence[Run], relative: bool) -> pd.DataFrame:
+    """The printed means whose transcription is ok; none beside runs that have other findings."""
+    table = comparable(published.table1(), {f for run in runs for f in run.findings})
     known = table[(table["finding"] == MEAN) & (table["transcription"] == published.OK)]
     wide = known.pivot(index="method", columns="T", values="value").reindex(columns=THRESHOLDS)
     wide = wide.loc[known["method"].unique()]
     values = pd.DataFrame(_decrease(wide.to_numpy(), relative), wide.index, wide.columns)
     # stack keeps T a number; a melt beside the names would make it an object.
     long = values.rename_axis("series").stack().rename("value").reset_index()
-    return long.assign(kind="paper", low=np.nan, high=np.nan, status=published.OK)
+    return long.assign(kind="paper", low=np.nan, high=np.nan)
 
 
 EFFECTS: dict[str, Conventions] = {
@@ -222,7 +231,9 @@ EFFECTS: dict[str, Conventions] = {
 """Every switch alone, and all."""
 
 
-def convention_effects(run: Run, resamples: int = RESAMPLES, seed: int = 0) -> pd.DataFrame:
+def convention_effects(
+    run: Run, resamples: int = bootstrap.RESAMPLES, seed: int = 0
+) -> pd.DataFrame:
     """What each convention makes of the same test predictions, means over findings.
 
     Returns
@@ -248,7 +259,7 @@ def convention_effects(run: Run, resamples: int = RESAMPLES, seed: int = 0) -> p
     return pd.DataFrame(lines)
 
 
-def styled_effects(frame: pd.DataFrame, title: str = "") -> Page:
+def styled_effects(frame: pd.DataFrame, title: str) -> Page:
     """`convention_effects`' frame as a page shows it: conventions down, quantities across."""
     lines: dict[tuple[str, str], dict[str, Any]] = {}
     for line in frame.to_dict("records"):
@@ -259,11 +270,9 @@ def styled_effects(frame: pd.DataFrame, title: str = "") -> Page:
         if line["convention"] != next(iter(EFFECTS)):
             text = change(line["change"], line["change_low"], line["change_high"])
             lines.setdefault((place, "change"), {})[head] = text
-    table = pd.DataFrame.from_dict(lines, orient="index")
-    table.index = pd.MultiIndex.from_tuples(lines)
     return page(
-        table,
-        f"{title}{': ' if title else ''}the same predictions of the test part under other "
+        pd.DataFrame.from_dict(lines, orient="index"),
+        f"{title}: the same predictions of the test part under other "
         "conventions, means over findings, with 95 % intervals over patients; those of the change "
         "draw the same patients on both sides.",
     )

@@ -8,7 +8,7 @@ from clnlib.evaluation import bootstrap
 from clnlib.paper import audit, published
 from clnlib.paper.claims.ledger import DIFFERS, REPRODUCED
 from clnlib.runs import Run
-from clnlib.tables.summary import paper_runs, summary
+from clnlib.tables.summary import labels, paper_runs, summary
 
 
 def claimed() -> str:
@@ -26,15 +26,15 @@ def claimed() -> str:
 
 
 def found_on_phantom(runs: Sequence[Run], resamples: int = bootstrap.RESAMPLES) -> str:
-    """The first backbone's run with the paper's λ beside the blind box, as a sentence."""
-    run = paper_runs(runs)[0]
-    rows = summary(run, resamples=resamples)
-    auc, box = rows.loc["mean AUC"], rows.loc["mean IoU"]
-    name = published.VARIANTS[run.parameters["backbone"]]
-    return (
-        f"{name}, λ = {run.parameters['lam']:g}, trained from scratch: mean AUC {_told(auc)}, mean "
-        f"IoU {_told(box)}; a box that never sees the image has mean IoU {_blind(box)}."
-    )
+    """Each backbone's run with the paper's λ, and the blind box of the first, as a sentence."""
+    chosen = paper_runs(runs)
+    tables = [summary(run, resamples=resamples) for run in chosen]
+    told = [
+        f"{name}: mean AUC {_told(rows.loc['mean AUC'])}, mean IoU {_told(rows.loc['mean IoU'])}"
+        for name, rows in zip(labels(chosen), tables, strict=True)
+    ]
+    blind = _blind(tables[0].loc["mean IoU"])
+    return f"{'; '.join(told)}; a box that never sees the image has mean IoU {blind}."
 
 
 def found_on_real(runs: Sequence[Run], resamples: int = bootstrap.RESAMPLES) -> str:
@@ -46,8 +46,9 @@ def found_on_real(runs: Sequence[Run], resamples: int = bootstrap.RESAMPLES) -> 
     better = sum(t.loc["mean IoU", "low"] > t.loc["mean IoU", "blind high"] for t in tables)
     return (
         f"{len(runs)} runs in several settings: mean AUC {auc.min():.3f} to {auc.max():.3f}, mean "
-        f"IoU {box.min():.3f} to {box.max():.3f}. The best of them has {_told(best)}, the box that "
-        f"never sees the image {_blind(best)}; {better} of {len(runs)} runs lie clearly above it."
+        f"IoU {box.min():.3f} to {box.max():.3f}. The best of them on these test images has "
+        f"{_told(best)}, the box that never sees the image {_blind(best)}; of {better} of the "
+        f"{len(runs)} runs the interval lies wholly above that box's."
     )
 
 

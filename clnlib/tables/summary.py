@@ -1,15 +1,16 @@
 """Tables for pages: runs' numbers beside the image-blind box, with intervals over patients."""
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from clnlib.evaluation import baselines, bootstrap, metrics
 from clnlib.evaluation.metrics import PAPER, Conventions
+from clnlib.evaluation.resampled import mean_auc
+from clnlib.evaluation.resampled import samples as samples
+from clnlib.evaluation.resampled import told as told
 from clnlib.paper import published
 from clnlib.runs import LABEL, PROBABILITY, Run
 from clnlib.tables.style import Page, cells, page
@@ -20,50 +21,15 @@ QUANTITIES: tuple[tuple[str, float], ...] = (
     (MEAN_IOU, np.nan),
     (BOX_ACC, np.nan),
 )
-"""What Table 1 and its companions hold: quantity and T, in the order of `samples`' last axis."""
+"""What Table 1 and its companions hold: quantity and T, as the last axis of `samples` has them."""
+
+LABEL_RESAMPLES = 2000  # of stage 1's test part, twenty thousand images: 0.4 GB of counts
 
 
-def samples(
-    rows: pd.DataFrame,
-    findings: Sequence[str],
-    convention: Conventions,
-    drawn: bootstrap.Counts,
-    thresholds: Sequence[float] = metrics.THRESHOLDS,
-) -> NDArray[np.float64]:
-    """Every quantity of every finding and of their mean, for every resample.
-
-    Parameters
-    ----------
-    rows
-        (N,) predictions of a part.
-    findings
-        F of them.
-    convention
-        How IoU accuracy counts.
-    drawn
-        (R, N) from `bootstrap.counts`.
-    thresholds
-        Of the accuracies; the mean IoU and MaxBoxAcc follow them.
-
-    Returns
-    -------
-    (R, F + 1, len(thresholds) + 2); last of the second axis the mean over findings, NaN where a
-    resample has no row of a finding (the mean leaves that out).
-    """
-    counted = metrics.rows(rows.reset_index(drop=True), findings, convention)
-    overlap = counted["iou"].to_numpy()
-    hits = [overlap > t for t in thresholds]
-    box_acc = np.mean([overlap > t for t in metrics.BOX_ACC_THRESHOLDS], axis=0)
-    groups = np.stack([counted["finding"] == f for f in findings], axis=1)
-    values = np.stack([*hits, overlap, box_acc], axis=1)
-    each = bootstrap.group_means(values, groups, drawn[:, counted.index])
-    mean = bootstrap.mean_defined(each.transpose(0, 2, 1))
-    return np.concatenate([each, mean[:, None]], axis=1)
-
-
-def told(convention: Conventions) -> Conventions:
-    """The same conventions for a box that is told the true finding, so never predicts another."""
-    return replace(convention, gated=False, group="true")
+def comparable(printed: pd.DataFrame, findings: Iterable[str]) -> pd.DataFrame:
+    """A printed table's rows; without its means where those are over other findings than these."""
+    same = {*findings, metrics.MEAN} == {*printed["finding"]}
+    return printed if same else printed[printed["finding"] != metrics.MEAN]
 
 
 def summary(
@@ -86,7 +52,7 @@ def summary(
     resamples
         Of the patients.
     convention
-        How IoU accuracy counts (AUC always counts boxes).
+        How IoU accuracy counts; its `rows` holds for the AUC too.
 
     Returns
     -------
@@ -95,11 +61,9 @@ def summary(
         `high`, `blind box`, `blind low`, `blind high` (NaN for AUC: a blind box has none).
     """
     rows = run.predictions[run.predictions["part"] == part]
-    findings = [f for f in run.findings if (rows["finding"] == f).any()]
     drawn = bootstrap.counts(rows["patient"], resamples)
-    areas = [bootstrap.auc(rows["finding"] == f, rows[PROBABILITY + f], drawn) for f in findings]
-    mean = bootstrap.mean_defined(np.stack(areas, axis=1))
-    table = {"mean AUC": [*bootstrap.interval(mean), np.nan, np.nan, np.nan]}
+    areas = mean_auc(rows, run.findings, convention, drawn)
+    table = {"mean AUC": [*bootstrap.interval(areas), np.nan, np.nan, np.nan]}
     blind = baselines.blind(run.predictions).loc[rows.index]
     both = (
         samples(rows, run.findings, convention, drawn),
@@ -112,7 +76,7 @@ def summary(
     return pd.DataFrame.from_dict(table, orient="index", columns=columns)
 
 
-def label_auc(run: Run, resamples: int = bootstrap.RESAMPLES) -> pd.DataFrame:
+def label_auc(run: Run, resamples: int = LABEL_RESAMPLES) -> pd.DataFrame:
     """AUC of each label of a stage-1 run, and their mean, on validation and test.
 
     Returns
@@ -127,11 +91,8 @@ def label_auc(run: Run, resamples: int = bootstrap.RESAMPLES) -> pd.DataFrame:
         rows = run.predictions[run.predictions["part"] == part]
         drawn = bootstrap.counts(rows["patient"], resamples)
         areas = [bootstrap.auc(rows[LABEL + f], rows[PROBABILITY + f], drawn) for f in run.findings]
-        # The mean is over what the part itself defines, in every resample.
-        defined = [a for a in areas if not np.isnan(a[0])]
-        numbers = [bootstrap.interval(a) if not np.isnan(a[0]) else (np.nan,) * 3 for a in areas]
-        mean = bootstrap.mean_defined(np.stack(defined, axis=1)) if defined else None
-        numbers.append((np.nan,) * 3 if mean is None else bootstrap.interval(mean))
+        areas.append(bootstrap.mean_defined(np.stack(areas, axis=1)))
+        numbers = map(bootstrap.interval, areas)
         for name, values in zip(("", " low", " high"), zip(*numbers, strict=True), strict=True):
             parts[part + name] = values
     return pd.DataFrame(parts, index=[*run.findings, metrics.MEAN])
@@ -187,7 +148,7 @@ def overview(
     runs
         Finished stage-2 runs.
     convention
-        How IoU accuracy counts.
+        How IoU accuracy counts; its `rows` holds for the AUC too.
     resamples
         Of the patients.
     """
@@ -198,10 +159,8 @@ def overview(
         lines[name, "network"] = cells(table, "network", "low", "high")
         lines[name, "blind box"] = cells(table, "blind box", "blind low", "blind high")
     heads = [name.replace(f"{ACCURACY}, ", "") for name in shown]
-    frame = pd.DataFrame.from_dict(lines, orient="index", columns=heads)
-    frame.index = pd.MultiIndex.from_tuples(lines)
     return page(
-        frame,
+        pd.DataFrame(lines, index=heads).T,
         "Test part, means over findings with 95 % intervals over patients; T: IoU accuracy at T. "
         "The blind box never sees the image but is told the true finding.",
     )

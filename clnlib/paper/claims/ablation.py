@@ -69,9 +69,9 @@ def sigma(_: Printed, model: str) -> Answer:
     low, high, printed = RANGES[model]
     # least: all others in the middle; largest: half of the values at either end
     least, most = (high - low) / sqrt(2 * STEPS), (high - low) * sqrt(20 / 81)
-    fits = "possible" if least <= printed <= most * sqrt(STEPS / (STEPS - 1)) else "impossible"
+    fits = "Possible" if least <= printed <= most * sqrt(STEPS / (STEPS - 1)) else "Impossible"
     note = f"{fits} for {STEPS} values with these ends. Figure 4 prints no numbers."
-    return Answer(f"{least:.3f} to {most:.3f}", NEEDS_DATA, note.capitalize(), "ablation")
+    return Answer(f"{least:.3f} to {most:.3f}", NEEDS_DATA, note, "ablation")
 
 
 @claim(

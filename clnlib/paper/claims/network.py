@@ -115,7 +115,7 @@ def flatten(p: Printed) -> Answer:
     flat = [total(model, "flatten") / 1e6 for model in p.size]
     match = sum(p.size[m][0] == total(m, "flatten") for m in p.size)
     found = f"flatten: {min(flat):.1f} to {max(flat):.1f} million, {match} of 6 fit"
-    note = "A global average pooling is often called flattening; the counts are of such a network."
+    note = "Flattening may mean global average pooling here; the counts are of such a network."
     return Answer(f"{found}; pooled: {len(fits(p))} of 6 fit", agree(match == 6), note)
 
 
@@ -133,6 +133,8 @@ def flatten_stage_1(_: Printed) -> Answer:
     TABLE3,
     said("2", "two-branches", "The network is then divided into two branches",
          "The base has a finding head and a box head.", "2"),
+    said("2.2", "shared-features", "features extracted by the backbone are shared across the two",
+         "Both heads read the features of one base."),
     said("2.2.1", "chexnet-is-densenet", "CheXnet (i.e. a DenseNet121)",
          "CheXNet's base is DenseNet121.", "DenseNet121", model=CHEXNET),
     said("2.2.1", "keras-models", "the Keras implementations of the pre-trained models were used",
@@ -220,11 +222,12 @@ def per_second(p: Printed) -> Answer:
     return Answer(f"{same} of 6 are the operations of one image", DIFFERS, note)
 
 
-IMAGENET = {"training": 1_281_167, "validation": 50_000, "test": 100_000}  # ILSVRC 2012
+# ILSVRC 2012: Russakovsky et al., Int. J. Comput. Vis. 115 (2015) 211-252
+IMAGENET = {"training": 1_281_167, "validation": 50_000, "test": 100_000}
 
 
 @claim(
-    "published counts of ILSVRC 2012",
+    "outside the paper: Russakovsky et al. (2015)",
     said("2.2.1", "imagenet-images", "consists of 1.4 million annotated images",
          "ImageNet has this many images.", "1.4 million"),
 )  # fmt: skip
@@ -237,7 +240,7 @@ def imagenet(_: Printed) -> Answer:
 
 
 @claim(
-    "published counts of ILSVRC 2012",
+    "outside the paper: Keras' weights",
     said("2.2.1", "imagenet-classes", "images belonging to 1,000 different classes",
          "ImageNet has this many classes.", "1,000"),
 )  # fmt: skip

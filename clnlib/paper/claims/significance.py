@@ -66,6 +66,20 @@ def _left(values: Scores) -> int:
     return int((significance.holm(np.array(values)) < 0.05).sum())
 
 
+def iou_p_bounds(p: Printed, method: str) -> tuple[float, float]:
+    """The p of `iou_p` over all pairs, illegible cells at worst and at best for CLN-CheXNet.
+
+    The rank sum grows with every difference: other fillings lie between these two, but for the
+    pairs without a difference, which the test drops.
+    """
+    keys = [(t, f) for t in THRESHOLDS for f in BOXED]
+    ours, theirs = (
+        [tuple(bound(t, m, f) for t, f in keys) for bound in (p.at_least, p.at_most)]
+        for m in (CHEXNET, method)
+    )
+    return _p(ours[0], theirs[1])[0], _p(ours[1], theirs[0])[0]
+
+
 def left_after_holm(values: list[float]) -> int:
     """How many p values stay below 0.05 under Holm's adjustment."""
     return _left(tuple(sorted(values)))  # the order does not matter, and sorted ones recur
@@ -128,12 +142,22 @@ def _iou_row(method: str, bound: str, printed: str, quote: str) -> Row:
       for m in (RESNET, MOBILENET, EFFICIENTNET, INCEPTION, XCEPTION)),
 )  # fmt: skip
 def iou_significance(p: Printed, method: str, bound: str) -> Answer:
-    """Exact two-sided Wilcoxon over the legible findings and T of Table 1; ≪ 0.01 as < 0.001."""
-    value, pairs = iou_p(p, method)
-    note = f"{pairs} of 56 pairs are legible; thresholds are nested, so pairs are not independent."
-    if not (good := holds(value, bound)):
-        note += " The illegible pairs may turn it."
-    return Answer(f"p = {value:.2g}", agree(good), note)
+    """Exact two-sided Wilcoxon over the findings and T of Table 1; ≪ 0.01 as < 0.001.
+
+    Decided if it holds over the legible pairs and whatever the illegible ones are.
+    """
+    (value, pairs), ends = iou_p(p, method), iou_p_bounds(p, method)
+    number = len(THRESHOLDS) * len(BOXED)
+    good = holds(value, bound)
+    open_ = pairs < number and not (good and all(holds(end, bound) for end in ends))
+    note = "Thresholds are nested, so pairs are not independent."
+    if open_:
+        note = f"The {number - pairs} illegible pairs can turn it. {note}"
+    found = (
+        f"p = {value:.2g} over {pairs} of {number} pairs; all pairs, illegible ones at either "
+        f"end: {ends[0]:.2g}, {ends[1]:.2g}"
+    )
+    return Answer(found, NOT_CHECKABLE if open_ else agree(good), note)
 
 
 @claim(

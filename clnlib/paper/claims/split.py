@@ -71,7 +71,7 @@ def resolution(_: Printed) -> Answer:
 
 
 @claim(
-    "NIH's file names",
+    "outside the paper: NIH's file names",
     said("2.1", "three-parts", "comes with an official training/validation/test split",
          "NIH's split has three parts.", "3"),
 )  # fmt: skip
@@ -116,7 +116,7 @@ BOX_SETS = {
 
 
 @claim(
-    "published box tables",
+    "outside the paper: Shih et al. (2019), Nguyen et al. (2022)",
     said("4", "no-other-boxes", "there is no other CXR data set that contains bounding box",
          "No other data set has boxes of these pathologies.", "0"),
     said("4", "no-cross-evaluation", "thus a cross-dataset evaluation is not possible",
@@ -127,8 +127,9 @@ def other_boxes(_: Printed) -> Answer:
     covered = set().union(*BOX_SETS.values()) & set(BOXED)
     sets = " and ".join(f"{name}: {len(found)}" for name, found in BOX_SETS.items())
     note = (
-        "No one set covers all eight, and the sentence may mean that; VinDr-CXR has nodule and "
-        "mass as one class, RSNA boxes opacities on radiographs of ChestX-ray14."
+        "Said to the best of the authors' knowledge; no one set covers all eight, which may be "
+        "meant. VinDr-CXR has nodule and mass as one class, RSNA boxes opacities on radiographs "
+        "of ChestX-ray14."
     )
     verdict = DIFFERS if covered else REPRODUCED
     return Answer(f"{sets}; together {len(covered)} of 8", verdict, note)

@@ -78,7 +78,10 @@ def first_rank(p: Printed) -> Answer:
     first = {t: best(p.mean_iou(t, CLN))[0] for t in THRESHOLDS}
     led = [t for t, name in first.items() if name == CHEXNET]
     others = "; ".join(f"T = {t}: {name}" for t, name in first.items() if name != CHEXNET)
-    note = f"First where T is {', '.join(map(str, led))}; other legible leaders: {others}."
+    note = (
+        f"First at T = {', '.join(map(str, led))}; the mean over T, which may be meant, illegible "
+        f"rows leave open. Others: {others}."
+    )
     return Answer(f"first at {len(led)} of {len(first)} T", agree(len(led) == len(first)), note)
 
 

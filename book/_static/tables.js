@@ -1,0 +1,59 @@
+/* Tables of the class "sortable": a search field above, a button in every header cell. */
+"use strict";
+document.addEventListener("DOMContentLoaded", function () {
+  const numeric = (text) => parseFloat(text.replace(/,/g, "").replace("−", "-"));
+
+  function compare(a, b) {
+    const [x, y] = [numeric(a), numeric(b)];
+    return Number.isNaN(x) || Number.isNaN(y) ? a.localeCompare(b) : x - y;
+  }
+
+  function sort(table, column, header) {
+    const down = header.getAttribute("aria-sort") === "ascending";
+    for (const th of table.tHead.rows[0].cells) th.removeAttribute("aria-sort");
+    header.setAttribute("aria-sort", down ? "descending" : "ascending");
+    const text = (row) => row.cells[column].textContent.trim();
+    const rows = [...table.tBodies[0].rows].sort((a, b) => compare(text(a), text(b)));
+    table.tBodies[0].append(...(down ? rows.reverse() : rows));
+  }
+
+  function filter(table, words, told) {
+    const wanted = words.toLowerCase().split(/\s+/);
+    let shown = 0;
+    for (const row of table.tBodies[0].rows) {
+      const text = row.textContent.toLowerCase();
+      row.hidden = !wanted.every((word) => text.includes(word));
+      shown += !row.hidden;
+    }
+    told.textContent = `${shown} of ${table.tBodies[0].rows.length} rows`;
+  }
+
+  document.querySelectorAll("table.sortable").forEach(function (table, number) {
+    [...table.tHead.rows[0].cells].forEach(function (header, column) {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.append(...header.childNodes);
+      button.addEventListener("click", () => sort(table, column, header));
+      header.scope = "col";
+      header.append(button);
+    });
+    const label = document.createElement("label");
+    const field = document.createElement("input");
+    const told = document.createElement("output");
+    field.type = "search";
+    field.id = label.htmlFor = `table-search-${number}`;
+    label.textContent = "Search this table";
+    field.addEventListener("input", () => filter(table, field.value, told));
+    const bar = document.createElement("div");
+    bar.className = "table-search";
+    bar.append(label, field, told);
+    const box = document.createElement("div");
+    box.className = "table-box";
+    box.tabIndex = 0;
+    box.setAttribute("role", "region");
+    box.setAttribute("aria-label", "table, scrolls sideways");
+    table.replaceWith(bar, box);
+    box.append(table);
+    filter(table, "", told);
+  });
+});

@@ -1,0 +1,27 @@
+"""Draw the block diagram of the page on the method from the Keras model.
+
+python scripts/architecture_picture.py [book/architecture.svg]
+"""
+
+import sys
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+
+from clnlib import figures
+from clnlib.model import complexity, network
+
+BACKBONE = "mobilenetv3small"
+
+
+def main() -> None:
+    file = Path(sys.argv[1] if len(sys.argv) > 1 else "book/architecture.svg")
+    plt.rcParams.update(figures.style())
+    figure, axes = plt.subplots(figsize=(3.5, 5), layout="constrained")
+    figures.architecture(complexity.blocks(network.build_cln(BACKBONE)), axes)
+    figures.save(figure, file)
+    print(file)
+
+
+if __name__ == "__main__":
+    main()
