@@ -14,11 +14,10 @@ from numpy.typing import NDArray
 
 from clnlib import paths, runs, tables
 from clnlib.data import sources
-from clnlib.evaluation import baselines
+from clnlib.evaluation import baselines, bootstrap
 from clnlib.evaluation.metrics import MEAN, THRESHOLDS
 from clnlib.parameters import Prepare
 from clnlib.runs import PREDICTED_BOX, TRUE_BOX, Run
-from clnlib.tables.localisation import RESAMPLES
 from clnlib.tables.summary import ACCURACY
 
 PIXELS = 112  # per side of a drawn image
@@ -28,7 +27,7 @@ VALUES = ["value", "low", "high"]
 BLIND_VALUES = ["blind", "blind_low", "blind_high"]
 
 
-def explored(study: Sequence[Run], resamples: int = RESAMPLES) -> dict[str, Any]:
+def explored(study: Sequence[Run], resamples: int = bootstrap.RESAMPLES) -> dict[str, Any]:
     """What the page shows of a study.
 
     Parameters
@@ -81,10 +80,9 @@ def _run(run: Run, label: str, findings: Sequence[str], resamples: int) -> dict[
 def _shown(run: Run) -> pd.DataFrame:
     """A few test boxes of each finding, evenly spaced by image name: chosen without the results."""
     test = run.predictions[run.predictions["part"] == "test"].sort_values(["image", "finding"])
-    groups = [test[test["finding"] == finding] for finding in run.findings]
-    places = [np.unique(np.linspace(0, len(g) - 1, EXAMPLES).astype(int)) for g in groups if len(g)]
-    picked = [g.iloc[at] for g, at in zip([g for g in groups if len(g)], places, strict=True)]
-    return pd.concat(picked)
+    groups = dict(list(test.groupby("finding")))
+    spaced = {f: np.linspace(0, len(rows) - 1, EXAMPLES).astype(int) for f, rows in groups.items()}
+    return pd.concat([groups[f].iloc[np.unique(spaced[f])] for f in run.findings if f in groups])
 
 
 def _boxes(run: Run, title: str, shown: pd.DataFrame) -> dict[str, Any]:

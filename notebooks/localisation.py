@@ -45,7 +45,7 @@ tables.overview(found, convention)
 # none. A dash: no such finding in the test part, or no such cell in the paper. “?” marks a printed
 # value whose transcription is in doubt. Beyond the paper: mean IoU, and the accuracy averaged over
 # T = 0.3, 0.5 and 0.7 (MaxBoxAcc). Where every box of a finding is found, or none, drawing patients
-# again cannot vary the share, and the interval has no length: read it as unknown, not as certain.
+# again cannot vary the share; Wilson's interval over boxes stands there.
 
 # %%
 chosen = tables.paper_runs(found)

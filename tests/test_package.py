@@ -20,7 +20,7 @@ ROOMS = (
     ("model", "evaluation"),
     ("paper",),
     ("tables", "figures"),
-    ("jobs", "pages"),
+    ("jobs", "pages", "site", "explore"),
 )
 ROOM = {name: place for place, names in enumerate(ROOMS) for name in names}
 MODULES = sorted(p for p in PACKAGE.rglob("*.py") if p.name != "__init__.py")

@@ -152,6 +152,20 @@ def test_undefined_is_counted():
     assert (lost == (drawn == 0).sum()).all() and lost.iloc[0] > 20
 
 
+def test_wilson_beside_single_cells():
+    """Every finding's accuracy has Wilson's interval; where all miss, the page shows that one."""
+    run = run_of()
+    run.predictions[PREDICTED_BOX] = 0.0
+    frame = tables.localisation(run, resamples=20)
+    cell = frame[(frame["T"] == 0.1) & (frame["finding"] == "Mass")].iloc[0]
+    n, z2 = cell["n_boxes"], 1.959964**2
+    assert (cell["value"], cell["low"], cell["high"]) == (0, 0, 0)
+    assert cell["wilson_low"] == pytest.approx(0, abs=1e-12)
+    assert cell["wilson_high"] == pytest.approx(z2 / (n + z2), abs=1e-6)
+    assert frame.loc[frame["finding"] == "Mean", "wilson_high"].isna().all()
+    assert f"(0.00–{cell['wilson_high']:.2f})" in tables.styled(frame, "x").to_html()
+
+
 def test_styled():
     """A page's table: caption with sizes, scoped heads, dashes, doubtful cells marked."""
     frame = tables.localisation(run_of(), resamples=20)

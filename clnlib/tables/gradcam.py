@@ -10,15 +10,14 @@ from clnlib.evaluation import baselines, bootstrap
 from clnlib.evaluation.boxes import iou
 from clnlib.evaluation.heatmaps import METHODS
 from clnlib.evaluation.metrics import PAPER, THRESHOLDS, Conventions, box_iou
+from clnlib.evaluation.resampled import samples, told
 from clnlib.runs import PREDICTED_BOX, TRUE_BOX, Run
 from clnlib.tables.style import Page, cell, cells, page
-from clnlib.tables.summary import samples, told
 
 PRINTED = {"CLN-CheXNet, paper": 0.855, "CAM 127, paper": 0.382, "CAM 180, paper": 0.302}
 """Mean IoU accuracy at T = 0.1, section 3.4.3; at other T Figure 5 is a drawing without numbers."""
 
 HEAD, BLIND = "box head", "blind box"
-RESAMPLES = 2000
 
 
 def boxes_of(run: Run, frame: pd.DataFrame, method: str, target: str) -> pd.DataFrame:
@@ -74,7 +73,7 @@ def curves(
     run: Run,
     frame: pd.DataFrame,
     convention: Conventions = PAPER,
-    resamples: int = RESAMPLES,
+    resamples: int = bootstrap.RESAMPLES,
     target: str = "true finding",
 ) -> pd.DataFrame:
     """Mean IoU accuracy on test against T (Figure 5): head, heat maps by every rule, blind box.
@@ -133,7 +132,7 @@ def beside_the_head(run: Run, frame: pd.DataFrame) -> pd.DataFrame:
             rows = boxes_of(run, frame, method, target)
             if rows.empty:
                 continue
-            drawn = bootstrap.counts(rows["patient"], RESAMPLES)
+            drawn = bootstrap.counts(rows["patient"])
             which = (frame["target"] == target) & (frame["method"] == method)
             hits = frame.loc[which & (frame["part"] == "test"), "pointing"].to_numpy(float)
             head = np.nan_to_num(iou(test.loc[rows.index, PREDICTED_BOX], rows[PREDICTED_BOX]))

@@ -23,7 +23,6 @@ from clnlib.tables.summary import (
 )
 
 BLIND = "blind box"
-RESAMPLES = bootstrap.RESAMPLES
 
 
 def localisation(
@@ -47,11 +46,12 @@ def localisation(
         A row per quantity ("IoU accuracy", "mean IoU", "MaxBoxAcc"), T (NaN for the last two) and
         finding ("Mean" last): `value`, `low`, `high` and `blind`, `blind_low`, `blind_high` (95 %
         percentile intervals over patients; NaN for a finding without rows, of length 0 where
-        every row hits or every row misses: resampling cannot vary them); `paper` (Table 1,
-        same backbone; a mean over other findings is none), `paper_status` (its transcription),
-        `paper_inside` (whether it lies in [low, high]; missing unless the transcription is ok),
-        `n_boxes` (rows that count), `n_images`, `n_patients`, `undefined` (resamples without a
-        row of the finding).
+        every row hits or every row misses: resampling cannot vary them); `wilson_low`,
+        `wilson_high` (Wilson's interval over boxes; single cells of IoU accuracy only); `paper`
+        (Table 1, same backbone; a mean over other findings is none), `paper_status` (its
+        transcription), `paper_inside` (whether it lies in [low, high]; missing unless the
+        transcription is ok), `n_boxes` (rows that count), `n_images`, `n_patients`, `undefined`
+        (resamples without a row of the finding).
     """
     rows = run.predictions[run.predictions["part"] == "test"]
     drawn = bootstrap.counts(rows["patient"], resamples, seed)
@@ -67,7 +67,7 @@ def localisation(
             place = {"quantity": quantity, "T": t, "finding": finding}
             lost = {"undefined": bootstrap.undefined(ours[:, f, k])}
             lines.append(place | value | sizes[finding] | lost)
-    table = pd.DataFrame(lines)
+    table = _wilson(pd.DataFrame(lines))
     table = table.merge(_printed(run), how="left", on=["quantity", "T", "finding"])
     known = (table["paper_status"] == published.OK) & table["low"].notna()
     inside = table["paper"].between(table["low"], table["high"]).astype("boolean").where(known)
@@ -75,6 +75,16 @@ def localisation(
     columns = ["paper", "paper_status", "paper_inside"]
     counts = ["n_boxes", "n_images", "n_patients", "undefined"]
     return table[[c for c in table if c not in (*columns, *counts)] + columns + counts]
+
+
+def _wilson(table: pd.DataFrame) -> pd.DataFrame:
+    """Wilson's 95 % interval over boxes beside every single cell of IoU accuracy, else NaN."""
+    from statsmodels.stats.proportion import proportion_confint
+
+    single = (table["quantity"] == ACCURACY) & (table["finding"] != MEAN) & (table["n_boxes"] > 0)
+    n = table["n_boxes"].where(single)
+    low, high = proportion_confint(table["value"] * n, n, method="wilson")
+    return table.assign(wilson_low=low, wilson_high=high)
 
 
 def _named(drawn: NDArray[np.float64], names: Sequence[str]) -> dict[str, float]:
@@ -118,8 +128,11 @@ def styled(frame: pd.DataFrame, title: str) -> Page:
         What was evaluated; first words of the caption.
     """
     findings = list(dict.fromkeys(frame["finding"]))
+    # Where every box hits or every box misses, resampling says nothing.
+    same = frame["low"] == frame["high"]
+    ends = {end: frame[end].mask(same, frame[f"wilson_{end}"]) for end in ("low", "high")}
     texts = {
-        "network": cells(frame, "value", "low", "high"),
+        "network": cells(frame.assign(**ends), "value", "low", "high"),
         BLIND: cells(frame, "blind", "blind_low", "blind_high"),
         "paper": [
             cell(value) + ("" if status in (published.OK, published.MISSING) else "?")
@@ -138,8 +151,9 @@ def styled(frame: pd.DataFrame, title: str) -> Page:
     caption = (
         f"{title}: IoU accuracy at T and its companions on {total['n_boxes']} "
         f"boxes in {total['n_images']} images of {total['n_patients']} patients, with 95 % "
-        "intervals over patients. The blind box is the class medoid of the training boxes, told "
-        "the true finding. “?”: a printed value of doubtful transcription."
+        "intervals over patients (Wilson's over boxes where all hit or all miss). The blind box "
+        "is the class medoid of the training boxes, told the true finding. “?”: a printed value "
+        "of doubtful transcription."
     )
     return page(pd.DataFrame(lines, index=findings).T, caption)
 

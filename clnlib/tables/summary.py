@@ -8,9 +8,7 @@ import pandas as pd
 
 from clnlib.evaluation import baselines, bootstrap, metrics
 from clnlib.evaluation.metrics import PAPER, Conventions
-from clnlib.evaluation.resampled import mean_auc
-from clnlib.evaluation.resampled import samples as samples
-from clnlib.evaluation.resampled import told as told
+from clnlib.evaluation.resampled import mean_auc, samples, told
 from clnlib.paper import published
 from clnlib.runs import LABEL, PROBABILITY, Run
 from clnlib.tables.style import Page, cells, page
