@@ -26,7 +26,7 @@ site: .venv/installed
 	@echo "open _build/html/index.html"
 
 test: .venv/installed lint
-	python -m pytest
+	python -m pytest -n 2 --dist loadfile --nbval
 
 lint: .venv/installed
 	ruff check .

@@ -12,6 +12,7 @@ from clnlib.parameters import Parameters, Prepare, Train
 from clnlib.studies import Study, load_study
 
 EVALUATION = ("localisation", "classification", "baselines", "ablation", "significance")
+PUBLISHED = ("nih880-trials",)  # studies whose pages are made from their published records alone
 SITE = ("index", "data", "audit", "losses", "complexity")  # pages that belong to no study
 
 
