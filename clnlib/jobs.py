@@ -122,9 +122,28 @@ def _data(parameters: Train) -> str:
     return runs.digest([*source.rows["image"], *sorted(source.options.items())])[:16]
 
 
+def decode(name: str) -> list[str]:
+    """Decode every image a study reads, each store once; the stores' sha256."""
+    study = load_study(_config(name))
+    stores = [
+        sources.decode(sources.labelled(run), run.size, run.exclude_unreadable)
+        for run in study.finetunes()
+    ]
+    # Opening a store that is there takes no time, so runs that share one may ask again.
+    stores += [sources.prepared(run)[2] for run in study.trainings()]
+    return list(dict.fromkeys(store.sha256 for store in stores))
+
+
 def main(words: list[str]) -> None:
-    """`publish RUNS/<run>/done RESULTS/<run>/done`: the record's copy without weights."""
+    """`images STUDY READY`, or `publish RUNS/<run>/done RESULTS/<run>/done`.
+
+    `images` decodes a study's images and writes their hashes to the file READY; `publish` copies a
+    record without its weights.
+    """
     match words:
+        case ["images", study, ready]:
+            told = "".join(f"{sha256}\n" for sha256 in decode(study))
+            runs.write_atomically(Path(ready), lambda p: p.write_text(told, encoding="utf-8"))
         case ["publish", done, copy]:
             runs.publish(runs.read(Path(done).parent), Path(copy).parents[1])
         case _:

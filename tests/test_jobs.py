@@ -1,5 +1,6 @@
 """A study's jobs: what runs, with which words, and what a change makes run again."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -115,3 +116,20 @@ def test_the_full_grid_is_planned(tmp_path):
     plan = jobs.plan("cln-grid")
     stages = [job.stage for job in plan.runs.values()]
     assert (stages.count("finetune"), stages.count("train")) == (6, 162)
+
+
+def test_images_are_decoded_before_the_runs(small, tmp_path, monkeypatch):
+    """`images` builds the stores of both stages and writes their hashes, one a line."""
+    monkeypatch.setenv("CLN_HOME", str(tmp_path))
+    small.write_text(PILOT.replace("epochs: 2", "epochs: 2, phantom_images: 40, image_size: 32")
+                     .replace("phantom_images: 60", "phantom_images: 40, image_size: 80"))  # fmt: skip
+    jobs.main(["images", str(small), str(tmp_path / "stores" / "small.ready")])
+    told = (tmp_path / "stores" / "small.ready").read_text().split()
+    held = {json.loads(p.read_text())["sha256"] for p in tmp_path.glob("stores/*/manifest.json")}
+    assert set(told) == held and len(told) == 2
+
+
+def test_wrong_words_are_refused():
+    """The command line says what it knows."""
+    with pytest.raises(SystemExit, match="images STUDY READY"):
+        jobs.main(["imagse"])
