@@ -28,7 +28,7 @@ def main() -> None:
     given = words.parse_args()
 
     def imported() -> None:
-        import scipy.special  # noqa: F401  (BCa imports it when called)
+        import scipy.stats  # noqa: F401  (Wilson and BCa import it when called)
 
         import clnlib.tables  # noqa: F401
 

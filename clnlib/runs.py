@@ -225,13 +225,18 @@ def code_sha256() -> str:
     return code.sha256("clnlib.model.training")
 
 
+# What `make` itself writes into a checkout, records and pages, is no change of the sources.
+_SOURCES = (":/", ":(exclude,top)results", ":(exclude,top)book")
+
+
 def environment() -> dict[str, Any]:
     """Commit, dirty flag, code hash and versions, for a record's provenance."""
     names = ("keras", "tensorflow", "tensorflow-cpu", "jax", "numpy", "pandas", "clnlib")
     return {
         "commit": _git("rev-parse", "HEAD"),
         "dirty": None
-        if (status := _git("status", "--porcelain", "--untracked-files=no")) is None
+        if (status := _git("status", "--porcelain", "--untracked-files=no", "--", *_SOURCES))
+        is None
         else bool(status),
         "code_sha256": code_sha256(),
         "versions": {"python": platform.python_version()}

@@ -79,12 +79,14 @@ def localisation(
 
 def _wilson(table: pd.DataFrame) -> pd.DataFrame:
     """Wilson's 95 % interval over boxes beside every single cell of IoU accuracy, else NaN."""
-    from statsmodels.stats.proportion import proportion_confint
+    from scipy.stats import binomtest
 
     single = (table["quantity"] == ACCURACY) & (table["finding"] != MEAN) & (table["n_boxes"] > 0)
-    n = table["n_boxes"].where(single)
-    low, high = proportion_confint(table["value"] * n, n, method="wilson")
-    return table.assign(wilson_low=low, wilson_high=high)
+    ends = pd.DataFrame(np.nan, table.index, ["wilson_low", "wilson_high"])
+    for k in table.index[single]:
+        value, n = table.loc[k, ["value", "n_boxes"]]
+        ends.loc[k] = binomtest(round(value * n), int(n)).proportion_ci(method="wilson")
+    return table.join(ends)
 
 
 def _named(drawn: NDArray[np.float64], names: Sequence[str]) -> dict[str, float]:
