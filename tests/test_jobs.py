@@ -121,8 +121,8 @@ def test_the_full_grid_is_planned(tmp_path):
 def test_images_are_decoded_before_the_runs(small, tmp_path, monkeypatch):
     """`images` builds the stores of both stages and writes their hashes, one a line."""
     monkeypatch.setenv("CLN_HOME", str(tmp_path))
-    small.write_text(PILOT.replace("epochs: 2", "epochs: 2, phantom_images: 40, image_size: 32")
-                     .replace("phantom_images: 60", "phantom_images: 40, image_size: 80"))  # fmt: skip
+    smaller = PILOT.replace("epochs: 2", "epochs: 2, phantom_images: 40, image_size: 32")
+    small.write_text(smaller.replace("phantom_images: 60", "phantom_images: 40, image_size: 80"))
     jobs.main(["images", str(small), str(tmp_path / "stores" / "small.ready")])
     told = (tmp_path / "stores" / "small.ready").read_text().split()
     held = {json.loads(p.read_text())["sha256"] for p in tmp_path.glob("stores/*/manifest.json")}

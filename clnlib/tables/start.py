@@ -47,7 +47,7 @@ def found_on_real(runs: Sequence[Run], resamples: int = bootstrap.RESAMPLES) -> 
     return (
         f"{len(runs)} runs in several settings: mean AUC {auc.min():.3f} to {auc.max():.3f}, mean "
         f"IoU {box.min():.3f} to {box.max():.3f}. The best of them on these test images has "
-        f"{_told(best)}, the box that never sees the image {_blind(best)}; of {better} of the "
+        f"{_told(best)}, the box that never sees the image {_blind(best)}; in {better} of the "
         f"{len(runs)} runs the interval lies wholly above that box's."
     )
 
