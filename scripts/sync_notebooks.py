@@ -40,6 +40,9 @@ def synced(source: Path) -> tuple[str, str]:
         if schema and "parameters" in cell.metadata.get("tags", []):
             cell.source = parameters.cell(schema)
     book.metadata["kernelspec"] = KERNEL
+    names = book.metadata["jupytext"]["cell_metadata_filter"].split(",")
+    # jupytext keeps these in a set, whose order changes from process to process.
+    book.metadata["jupytext"]["cell_metadata_filter"] = ",".join(sorted(names, reverse=True))
     script = jupytext.writes(book, fmt="py:percent")
     return script, jupytext.writes(book, fmt="ipynb").rstrip("\n") + "\n"
 

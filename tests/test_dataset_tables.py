@@ -135,7 +135,7 @@ def test_found_on_real_counts_runs_above_the_blind_box(real):
     pair = [replace(run, predictions=table) for table in (true, none)]
     text = start.found_on_real(pair, resamples=20)
     assert "2 runs in several settings" in text and "mean IoU 0.000 to 1.000" in text
-    assert "has 1.000 (1.000 to 1.000)" in text and "of 1 of the 2 runs" in text
+    assert "has 1.000 (1.000 to 1.000)" in text and "in 1 of the 2 runs" in text
 
 
 def test_found_in_print_counts_claims():
