@@ -4,16 +4,9 @@ import os
 from pathlib import Path
 
 import pytest
+from small import SMALL
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
-SMALL = {
-    "phantom_images": 60,
-    "image_size": 32,
-    "epochs": 3,
-    "phantom_contrast": 2.0,
-    "study": "tests",
-}
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from conftest import SMALL
+from small import SMALL
 
 from clnlib import parameters
 from clnlib.evaluation.options import Evaluation

@@ -11,7 +11,7 @@ import time
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import SMALL
+from small import SMALL
 
 from clnlib import runs
 from clnlib.errors import InputError
