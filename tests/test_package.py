@@ -13,7 +13,7 @@ PACKAGE = ROOT / "clnlib"
 # The rooms in the order in which data walks through them; a module imports only from rooms at or
 # before its own.
 ROOMS = (
-    ("code", "errors", "progress"),
+    ("code", "errors", "lock", "progress"),
     ("findings", "parameters", "paths", "studies"),
     ("runs",),
     ("data",),

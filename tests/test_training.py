@@ -3,9 +3,11 @@
 import importlib.util
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import numpy as np
@@ -73,6 +75,31 @@ def test_a_finished_run_is_read_not_repeated(small_run, capsys, monkeypatch):
     again = training.train(Train.check(SMALL))
     assert "already recorded" in capsys.readouterr().out
     pd.testing.assert_frame_equal(again.predictions, small_run.predictions)
+
+
+def test_two_processes_make_one_record(small_run, tmp_path, monkeypatch, capsys):
+    """A run that is being trained is waited for, then read: it is trained once."""
+    monkeypatch.setenv("CLN_HOME", str(tmp_path))
+    parameters = Train.check(SMALL).filled()
+    made, inside, told = [], threading.Event(), threading.Event()
+
+    def make(_, folder):
+        made.append(folder)
+        inside.set()
+        assert told.wait(5)
+        shutil.copytree(small_run.folder, folder)
+        return runs.read(folder)
+
+    other = threading.Thread(target=training._recorded, args=(parameters, make))
+    other.start()
+    assert inside.wait(5)
+    threading.Timer(0.2, told.set).start()
+    run = training._recorded(parameters, make)
+    other.join()
+    assert made == [run.folder]
+    said = capsys.readouterr()
+    assert "waiting for another process that trains this run" in said.err
+    assert "already recorded" in said.out
 
 
 @pytest.mark.slow

@@ -10,11 +10,10 @@ import hashlib
 import json
 import math
 import os
-import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -23,6 +22,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from clnlib import lock
 from clnlib.data.images import ImageError, MissingReaderError
 from clnlib.errors import InputError, shortened
 from clnlib.progress import Progress
@@ -128,8 +128,7 @@ def build_store(
     plan = json.loads(_line(plan))  # so that it compares equal with what a file holds
     # Without the lock, because a finished store may lie in a folder that cannot be written.
     if not _finished(folder) or (folder / "journal.jsonl").exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        with _locked(folder):
+        with lock.alone(folder / "lock", "builds it"):
             if not _finished(folder):
                 facts, excluded = _read_all(folder, plan, read, workers)
                 if excluded and (not exclude_unreadable or not facts):
@@ -276,22 +275,3 @@ def _write(path: Path, chunks: Iterable[bytes]) -> None:
 def _sync(file: BinaryIO) -> None:
     file.flush()
     os.fsync(file.fileno())
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Keep other processes from building in this folder (nothing does on Windows)."""
-    if sys.platform == "win32":
-        yield
-        return
-    import fcntl
-
-    with open(folder / "lock", "wb") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            print(f"{folder}: waiting for another process that builds it", file=sys.stderr)
-            fcntl.flock(file, fcntl.LOCK_EX)
-        except OSError as error:  # some cluster file systems have no locks
-            print(f"{folder}: {error.strerror}; build it in one process only", file=sys.stderr)
-        yield

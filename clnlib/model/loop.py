@@ -79,18 +79,7 @@ def fit(
             if history and _stopped(pd.DataFrame(history), monitor, patience):
                 break
             rate = rate_of_epoch(epoch)
-            model.optimizer.learning_rate = rate
-            step = keras.callbacks.LambdaCallback(
-                on_train_batch_end=lambda batch, logs: progress.step()
-            )
-            # The feed has its own order; Keras' would follow Python's global generator.
-            fitted = model.fit(feed_of_epoch(epoch), shuffle=False, callbacks=[step], verbose=0)
-            logs = {name: float(values[-1]) for name, values in fitted.history.items()}
-            if not all(map(math.isfinite, logs.values())):
-                raise InputError(
-                    f"epoch {epoch + 1}: the training loss is {logs['loss']}; a smaller "
-                    f"learning_rate than {rate:g} or precision float32 usually mends that"
-                )
+            logs = _epoch(model, feed_of_epoch(epoch), epoch, rate, progress)
             row = {"epoch": epoch + 1, "learning_rate": rate, **logs, **validate()}
             history.append(row)
             progress.step(0, _told(row, monitor))
@@ -98,6 +87,21 @@ def fit(
             _keep(model, folder, pd.DataFrame(history), monitor)
     weights_only(model).load_weights(folder / "model.weights.h5")
     return pd.DataFrame(history)
+
+
+def _epoch(model: Any, feed: Any, epoch: int, rate: float, progress: Progress) -> Logs:
+    """Train on the batches of one epoch; the means of what is logged."""
+    model.optimizer.learning_rate = rate
+    step = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: progress.step())
+    # The feed has its own order; Keras' would follow Python's global generator.
+    fitted = model.fit(feed, shuffle=False, callbacks=[step], verbose=0)
+    logs = {name: float(values[-1]) for name, values in fitted.history.items()}
+    if not all(map(math.isfinite, logs.values())):
+        raise InputError(
+            f"epoch {epoch + 1}: the training loss is {logs['loss']}; a smaller learning_rate than "
+            f"{rate:g} or precision float32 usually mends that"
+        )
+    return logs
 
 
 def _told(row: Logs, monitor: str) -> str:

@@ -3,13 +3,13 @@
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from clnlib import paths, runs
+from clnlib import lock, paths, runs
 from clnlib.data import sources, splits
 from clnlib.data.feed import Feed
 from clnlib.data.store import Store
@@ -18,6 +18,7 @@ from clnlib.model import loop, network, session, weights
 from clnlib.model.losses import compile_cln
 from clnlib.parameters import Finetune, Train
 
+P = TypeVar("P", Train, Finetune)
 DEAD = 0.9  # share of empty validation boxes from which the box head counts as dead
 
 
@@ -32,10 +33,38 @@ def train(parameters: Train) -> runs.Run:
     InputError
         From any parameter, table, image or weight file that cannot be used.
     """
-    p, start = parameters.filled(), time.monotonic()
+    return _recorded(parameters.filled(), _train)
+
+
+def finetune(parameters: Finetune) -> runs.Run:
+    """Stage 1: the backbone on 14 findings, binary cross-entropy (section 2.2.1); see `train`.
+
+    The best epoch is the one with the best validation mean AUC over the findings that validation
+    has both with and without: the paper's "best classification performance on the validation
+    set".
+    """
+    return _recorded(parameters.filled(), _finetune)
+
+
+def _recorded(p: P, make: Callable[[P, Path], runs.Run]) -> runs.Run:
+    """The finished record of these parameters, or a new one, made by this process alone."""
     folder = paths.runs() / p.study / p.run_name()
-    if _kept(folder, p.restart):
-        return runs.read(folder)
+    if p.restart or not runs.is_done(folder):
+        with lock.alone(folder.with_name(f".{folder.name}.lock"), "trains this run"):
+            if p.restart:
+                loop.discard(folder)
+            if not runs.is_done(folder):
+                return make(p, folder)
+    run = runs.read(folder)
+    same = run.provenance["code_sha256"] == runs.code_sha256()
+    other = "" if same else " by other code; -p restart True makes it anew"
+    print(f"{folder.name}: this run is already recorded{other}", flush=True)
+    return run
+
+
+def _train(p: Train, folder: Path) -> runs.Run:
+    """Train stage 2 and record it."""
+    start = time.monotonic()
     source, split, store = sources.prepared(p)
     for line in splits.thin_findings(split):
         print(f"note: {line}", flush=True)
@@ -82,17 +111,9 @@ def train(parameters: Train) -> runs.Run:
     )  # fmt: skip
 
 
-def finetune(parameters: Finetune) -> runs.Run:
-    """Stage 1: the backbone on 14 findings, binary cross-entropy (section 2.2.1); see `train`.
-
-    The best epoch is the one with the best validation mean AUC over the findings that validation
-    has both with and without: the paper's "best classification performance on the validation
-    set".
-    """
-    p, start = parameters.filled(), time.monotonic()
-    folder = paths.runs() / p.study / p.run_name()
-    if _kept(folder, p.restart):
-        return runs.read(folder)
+def _finetune(p: Finetune, folder: Path) -> runs.Run:
+    """Train stage 1 and record it."""
+    start = time.monotonic()
     source = sources.labelled(p)
     store = sources.decode(source, p.size, p.exclude_unreadable)
     rows = source.rows[source.rows["image"].isin(store.index)].reset_index(drop=True)
@@ -135,18 +156,6 @@ def finetune(parameters: Finetune) -> runs.Run:
         predictions,
         _provenance(source, rows, store, history, "val_auc", start) | facts | {"warnings": []},
     )
-
-
-def _kept(folder: Path, restart: bool) -> bool:
-    """Whether a finished record is there to be read; `restart` discards what is there."""
-    if restart:
-        loop.discard(folder)
-    if not runs.is_done(folder):
-        return False
-    made_by = runs.read(folder).provenance["code_sha256"]
-    other = "" if made_by == runs.code_sha256() else " by other code; -p restart True makes it anew"
-    print(f"{folder.name}: this run is already recorded{other}", flush=True)
-    return True
 
 
 def _begin(folder: Path, p: Train | Finetune, stage: str, facts: Mapping[str, str]) -> None:
