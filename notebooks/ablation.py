@@ -74,7 +74,7 @@ pages.styled_differences(values)
 # grows with the number of λ, and by chance alone: fewer λ than the paper's nine make a smaller one.
 
 # %%
-pages.styled_ranges(ablation.ranges(values, published.lambda_ranges()))
+pages.styled_ranges(ablation.ranges(values, pages.printed_ranges(chosen)))
 
 # %% [markdown]
 # The best λ of a quantity is picked here on the test part, as Figure 4 seems to do. A λ for further

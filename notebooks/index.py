@@ -31,7 +31,7 @@ import matplotlib.pyplot as plt
 from clnlib import figures, tables
 
 plt.rcParams.update(figures.style())
-figure, axes = plt.subplots(figsize=(6, 3.8), layout="constrained")
+figure, axes = plt.subplots(figsize=(3.5, 3.2), layout="constrained")
 _ = figures.accuracy_by_threshold(tables.curves(tables.paper_runs(real)), axes)
 
 # %% [markdown]

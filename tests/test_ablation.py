@@ -10,6 +10,7 @@ from sklearn.metrics import roc_auc_score
 from clnlib import tables
 from clnlib.errors import InputError
 from clnlib.evaluation import ablation, bootstrap, metrics
+from clnlib.findings import BOXED
 from clnlib.paper import published
 from clnlib.runs import PREDICTED_BOX, PROBABILITY, TRUE_BOX, Run
 from clnlib.tables import ablation as pages
@@ -210,6 +211,16 @@ def test_printed_ranges():
     for backbone, row in printed.iterrows():
         mean = means[published.VARIANTS[backbone]]
         assert row["auc_low"] - 0.0005 <= mean <= row["auc_high"] + 0.0005
+
+
+def test_printed_ranges_belong_to_the_paper_s_findings():
+    """A reader's own findings do not stand beside numbers printed for others."""
+    printed = published.lambda_ranges()
+    ours = [a_run(findings=BOXED), a_run(0.1, findings=BOXED)]
+    pd.testing.assert_frame_equal(pages.printed_ranges(ours), printed)
+    mixed = ablation.ranges(over_lambda([a_run()]), pages.printed_ranges([ours[0], a_run()]))
+    assert mixed[["paper_min", "paper_max", "paper_sd"]].isna().all().all()
+    assert mixed["number"].eq(1).all()
 
 
 # pages

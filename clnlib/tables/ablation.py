@@ -1,9 +1,14 @@
 """Tables of the ablation over λ (section 3.4.2), from frames of `clnlib.evaluation.ablation`."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
 from clnlib.evaluation.ablation import QUANTITIES
+from clnlib.findings import BOXED
+from clnlib.paper import published
+from clnlib.runs import Run
 from clnlib.tables.style import MISSING, Page, cells, change, page
 
 
@@ -38,6 +43,12 @@ def styled_differences(frame: pd.DataFrame) -> Page:
         "95 % intervals. Seeds are not resampled."
     )
     return page(_wide(frame, texts)[_wide(frame, compared).any(axis=1)], caption)
+
+
+def printed_ranges(runs: Sequence[Run]) -> pd.DataFrame:
+    """The paper's ranges over λ (section 3.4.2); none beside runs with other findings."""
+    same = all({*run.findings} == {*BOXED} for run in runs)
+    return published.lambda_ranges() if same else published.lambda_ranges()[:0]
 
 
 def styled_ranges(ranges: pd.DataFrame) -> Page:
