@@ -24,7 +24,11 @@ Backbone = Literal[
     "resnet50v2", "mobilenetv3small", "efficientnetb4", "inceptionv3", "xception", "chexnet"
 ]
 BACKBONES: tuple[str, ...] = get_args(Backbone)
-"""The paper's six, in the order of Table 3."""
+"""The paper's six, in the order of Table 3, then others; each has a row in `model/backbones.py`."""
+
+BOXED_DATA = ("phantom", "nih880")
+LABELLED_DATA = ("phantom", "nih14")
+"""The data sets by name: of stage 2, which also takes the path of a COCO file, and of stage 1."""
 
 Monitor = Literal["val_loss", "val_finding_loss", "val_box_loss", "val_box_iou"]
 # What None stands for: the paper's setting, and one under which two cores learn the phantom from
@@ -129,9 +133,11 @@ class Parameters(BaseModel):
 class Images(Parameters):
     """Which images, how large, and the phantom's two dials."""
 
-    _datasets: ClassVar[tuple[str, ...]] = ("phantom", "nih880", "<path>.json")
+    _datasets: ClassVar[tuple[str, ...]] = (*BOXED_DATA, "<path>.json")
 
-    dataset: str = _field("phantom", "phantom | nih880 | path to a COCO detection file (.json)")
+    dataset: str = _field(
+        "phantom", f"{' | '.join(BOXED_DATA)} | path to a COCO detection file (.json)"
+    )
     image_size: int | None = _field(
         None, f"pixels per side, 32 to 1024; {_told('image_size')}", ge=32, le=1024
     )
@@ -233,10 +239,11 @@ class _Fit(Parameters):
 class Finetune(_Fit, Images):
     """Stage 1: the backbone on 14 findings, binary cross-entropy (section 2.2.1)."""
 
-    _datasets: ClassVar[tuple[str, ...]] = ("phantom", "nih14")
+    _datasets: ClassVar[tuple[str, ...]] = LABELLED_DATA
 
     dataset: str = _field(
-        "phantom", "phantom | nih14 (every image under CLN_NIH_DIR in the official lists)"
+        "phantom",
+        f"{' | '.join(LABELLED_DATA)} (every image under CLN_NIH_DIR in the official lists)",
     )
     phantom_images: int = _field(880, "number of phantom images, 40 to 20000", ge=40, le=20000)
 

@@ -1,8 +1,9 @@
-"""The six backbones, one row each: builder, input scaling, last feature map.
+"""The backbones, one row each: builder, input scaling, last feature map.
 
 Keras' own `keras.applications` are the reference implementation the paper names (section 2.2.1).
 """
 
+import inspect
 import math
 import re
 from dataclasses import dataclass
@@ -79,6 +80,14 @@ def application(name: str, **arguments: Any) -> Any:
     return builder(include_top=False, **{"weights": None, **arguments})
 
 
+def _without_preprocessing(row: Backbone) -> dict[str, bool]:
+    """What to tell a builder that would scale its input by itself, as the row has done already."""
+    import keras
+
+    asked = inspect.signature(getattr(keras.applications, row.application)).parameters
+    return {"include_preprocessing": False} if "include_preprocessing" in asked else {}
+
+
 def build(name: str, image_size: int, bn_momentum: float | None = None) -> Any:
     """The convolutional base on grey images, every layer with a name of its own.
 
@@ -115,8 +124,7 @@ def build(name: str, image_size: int, bn_momentum: float | None = None) -> Any:
     rgb = layers.Concatenate(name="rgb")([grey, grey, grey])
     scale, offset = (list(v) if isinstance(v, tuple) else v for v in (row.scale, row.offset))
     scaled = layers.Rescaling(scale, offset, name="input_scaling")(rgb)
-    extra = {"include_preprocessing": False} if name == "mobilenetv3small" else {}
-    original = application(name, input_tensor=scaled, **extra)
+    original = application(name, input_tensor=scaled, **_without_preprocessing(row))
     seen: dict[str, int] = {}
 
     def rename(layer: Any) -> Any:
