@@ -9,21 +9,34 @@ export PYDEVD_DISABLE_FILE_VALIDATION ?= 1
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 PROFILE ?= local
 SNAKEMAKE := snakemake --profile workflow/profiles/$(PROFILE)
+CONFIG = --config study=$(STUDY) $(if $(IMAGENET),imagenet=$(IMAGENET))
 
-.PHONY: book study site test lint notebooks clean
+.PHONY: book study report site pdf test lint notebooks clean
 
 book: .venv/installed
 	$(SNAKEMAKE) --config study=phantom -- study site
+	$(MAKE) report STUDY=phantom
 	$(MAKE) site
 
 # Any study: make study STUDY=nih880-pilot [PROFILE=slurm] [IMAGENET=<weight file>]
 study: .venv/installed
-	$(SNAKEMAKE) --config study=$(STUDY) $(if $(IMAGENET),imagenet=$(IMAGENET)) -- study
+	$(SNAKEMAKE) $(CONFIG) -- study
+	$(MAKE) report
+
+# Snakemake's report of a study that has run, for the site's downloads.
+report: .venv/installed
+	mkdir -p build/report
+	$(SNAKEMAKE) $(CONFIG) --report build/report/$(STUDY).html -- study
 
 # The site from the pages that are there.
 site: .venv/installed
 	jupyter-book build --keep-going -W -n book/
 	@echo "open _build/html/index.html"
+
+# The whole book as one file, and the site that links it. Needs Chromium, no LaTeX.
+pdf: .venv/installed
+	python scripts/print_book.py build/cln-companion.pdf
+	$(MAKE) site
 
 test: .venv/installed lint
 	python -m pytest -n 2 --dist loadfile --nbval

@@ -1,10 +1,12 @@
 """The Sphinx extension of the book: what only its build can know (named in `_config.yml`).
 
-The switch between studies, the pages of source code the ledger's lines point to, and the buttons
-that need the repository's address.
+The switch between studies, the pages of source code the ledger's lines point to, the buttons that
+need the repository's address, and the downloads that have been made.
 """
 
 import re
+import shutil
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ LINE = re.compile(r"\b(clnlib/[\w/]+)\.py:(\d+)")  # as the ledger names a line 
 SIBLING = re.compile(r"\[([^\]]+)\]\((\w+)\.ipynb\)")
 LINKED = ("audit",)  # pages whose lines of code are links
 SOURCE = "_modules/"
+MADE = paths.CHECKOUT / "build"  # where `make pdf` and `make report` write
 
 
 def setup(app: Any) -> dict[str, bool]:
@@ -23,6 +26,7 @@ def setup(app: Any) -> dict[str, bool]:
     app.connect("env-get-outdated", outdated)
     app.connect("source-read", switched)
     app.connect("html-page-context", linked)
+    app.connect("html-page-context", downloads)
     app.connect("html-page-context", without_thebe, priority=900)
     app.connect("html-collect-pages", sources)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
@@ -39,9 +43,13 @@ def buttons(app: Any, config: Any) -> None:
 
 
 def outdated(app: Any, env: Any, added: set[str], changed: set[str], removed: set[str]) -> Any:
-    """Results pages are read again when one of them came or went."""
+    """Results pages are read again when one of them came or went; the first page always.
+
+    It says what there is for download, of which Sphinx knows nothing.
+    """
     moved = any(name.startswith("results/") for name in added | removed)
-    return [name for name in env.found_docs if moved and name.startswith("results/")]
+    results = [name for name in env.found_docs if moved and name.startswith("results/")]
+    return [*results, app.config.root_doc]
 
 
 def switched(app: Any, name: str, source: list[str]) -> None:
@@ -76,6 +84,47 @@ def linked(app: Any, name: str, template: str, context: dict[str, Any], tree: An
         context["body"] = LINE.sub(
             lambda m: f'<a href="{to(SOURCE + m[1])}#line-{m[2]}">{m[0]}</a>', context["body"]
         )
+
+
+def downloads(app: Any, name: str, template: str, context: dict[str, Any], tree: Any) -> None:
+    """Copy what has been made for download into the site; the first page links it."""
+    if name != app.config.root_doc or app.builder.name != "html":
+        return
+    folder = Path(app.outdir, "_downloads")
+    made = made_for_download(MADE)
+    for old in folder.glob("*.*"):  # Sphinx' own lie in folders
+        if old.is_file() and old.name not in {file.name for file in made}:
+            old.unlink()
+    for file in made:
+        folder.mkdir(exist_ok=True)
+        if file.suffix == ".html":  # Snakemake writes down where the checkout was
+            text = file.read_text(encoding="utf-8").replace(f"{paths.CHECKOUT}/", "")
+            (folder / file.name).write_text(text, encoding="utf-8")
+        else:
+            shutil.copyfile(file, folder / file.name)
+    links = [
+        f'<li><a href="_downloads/{escape(file.name)}">{escape(words)}</a>'
+        f" ({file.stat().st_size / 1e6:.0f} MB)</li>"
+        for file, words in made.items()
+    ]
+    if links:
+        listed = "\n".join(links)
+        context["body"] += f'<section id="downloads"><h2>Downloads</h2><ul>{listed}</ul></section>'
+
+
+def made_for_download(folder: Path) -> dict[Path, str]:
+    """The files there are: the book's PDF and Snakemake's reports, each with its link's words.
+
+    Parameters
+    ----------
+    folder
+        Holds `cln-companion.pdf` and `report/<study>.html`, or any or none of them.
+    """
+    pdf = folder / "cln-companion.pdf"
+    made = {pdf: "This book as a PDF"} if pdf.is_file() else {}
+    for report in sorted(folder.glob("report/*.html")):
+        made[report] = f"Snakemake's report of the study {report.stem}: jobs and run times"
+    return made
 
 
 def without_thebe(app: Any, name: str, template: str, context: dict[str, Any], tree: Any) -> None:

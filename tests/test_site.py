@@ -1,5 +1,6 @@
 """The site: its words and pictures, and every page in a real browser, opened as files."""
 
+import importlib.util
 import json
 import os
 import re
@@ -12,6 +13,8 @@ from urllib.parse import unquote, urldefrag
 import nbformat
 import pytest
 from bs4 import BeautifulSoup
+
+from clnlib import site as extension
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted([*ROOT.glob("book/*.ipynb"), *ROOT.glob("book/results/*/*.ipynb")])
@@ -95,7 +98,7 @@ def site(tmp_path_factory):
 
 def _html(site):
     """The pages of the contents (not the listings of the code)."""
-    skipped = ("_modules", "_static", "genindex", "search", "py-modindex")
+    skipped = ("_modules", "_static", "_downloads", "genindex", "search", "py-modindex")
     names = [path.relative_to(site).as_posix() for path in sorted(site.rglob("*.html"))]
     return [name for name in names if not name.startswith(skipped)]
 
@@ -141,14 +144,20 @@ def test_the_ledger_leads_to_the_code(site):
         assert (ROOT / file).read_text().splitlines()[int(line) - 1].startswith("def ")
 
 
+def _print_book():
+    """The script that prints the book, as a module."""
+    spec = importlib.util.spec_from_file_location("print_book", ROOT / "scripts" / "print_book.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
 @pytest.fixture(scope="module")
 def browser():
     """Chromium; the test is skipped where there is none."""
     playwright = pytest.importorskip("playwright.sync_api")
-    found = [shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome")]
     with playwright.sync_playwright() as running:
-        own = Path(running.chromium.executable_path)
-        path = next((name for name in found if name), own if own.exists() else None)
+        path = _print_book().chromium(running.chromium.executable_path)
         if path is None:
             pytest.skip("needs Chromium")
         yield running.chromium.launch(executable_path=path, args=["--no-sandbox"])
@@ -181,6 +190,128 @@ def _violations(page):
     found = axe.run(page, context={"exclude": [[each] for each in alike]}, options=options)
     grave = [v for v in found.response["violations"] if v["impact"] in ("serious", "critical")]
     return {(v["id"], node["target"][0]) for v in grave for node in v["nodes"]}
+
+
+@pytest.fixture
+def small_site(tmp_path, monkeypatch):
+    """A function that builds a site of two pages beside a folder of downloads: page to its soup."""
+    from sphinx.testing.util import SphinxTestApp
+
+    (tmp_path / "book").mkdir()
+    for name in ("conf.py", "other.rst"):
+        (tmp_path / "book" / name).write_text("" if name == "conf.py" else "Other\n=====\n")
+    (tmp_path / "book" / "index.rst").write_text("First\n=====\n\n.. toctree::\n\n   other\n")
+    monkeypatch.setattr(extension, "MADE", tmp_path / "build")
+    # The listings of the code are another test's.
+    monkeypatch.setattr(extension, "sources", lambda app: [])
+
+    def build():
+        app = SphinxTestApp(srcdir=tmp_path / "book", confoverrides={"extensions": ["clnlib.site"]})
+        app.build()
+        html = Path(app.outdir)
+        app.cleanup()
+        return html, BeautifulSoup((html / "index.html").read_text(), "html.parser")
+
+    return build
+
+
+def _offered(soup):
+    return [link["href"] for link in soup.select("#downloads a")]
+
+
+def test_downloads_are_linked_only_where_they_exist(tmp_path, small_site):
+    """No PDF, no link; made, it is linked, copied and updated; gone, both are gone again."""
+    html, soup = small_site()
+    assert soup.h1 and not soup.select("#downloads") and not (html / "_downloads").exists()
+
+    pdf, report = (
+        tmp_path / "build" / "cln-companion.pdf",
+        tmp_path / "build" / "report" / "a&b.html",
+    )
+    report.parent.mkdir(parents=True)
+    pdf.write_bytes(b"%PDF")
+    report.write_text(f"ran {ROOT}/clnlib/site.py in {ROOT}/")
+    html, soup = small_site()
+    assert _offered(soup) == ["_downloads/cln-companion.pdf", "_downloads/a&b.html"]
+    assert (html / "_downloads" / "cln-companion.pdf").read_bytes() == b"%PDF"
+    assert (html / "_downloads" / "a&b.html").read_text() == "ran clnlib/site.py in "
+    assert "a&b" in soup.select_one("#downloads").get_text()
+    other = BeautifulSoup((html / "other.html").read_text(), "html.parser")
+    assert not other.select("#downloads")
+
+    pdf.unlink()
+    report.write_text("newer")
+    html, soup = small_site()
+    assert _offered(soup) == ["_downloads/a&b.html"]
+    assert [file.name for file in (html / "_downloads").iterdir()] == ["a&b.html"]
+    assert (html / "_downloads" / "a&b.html").read_text() == "newer"
+
+
+@pytest.mark.slow
+def test_the_site_offers_what_was_made(site):
+    """The first page's links are the files there are, no more and no fewer."""
+    soup = BeautifulSoup((site / "index.html").read_text(), "html.parser")
+    copied = [file for file in (site / "_downloads").glob("*.*") if file.is_file()]
+    assert set(_offered(soup)) == {f"_downloads/{file.name}" for file in copied}
+
+
+SINGLE = """<html data-theme="dark"><head><script src="_static/tables.js"></script>
+<script src="_static/mathjax/tex-chtml.js"></script></head><body>
+<div id="jb-print-docs-body"><h1>The book</h1><nav><a href="#document-one">One</a></nav></div>
+<article><h1>The book</h1><p>A companion to Something (Someone, 2025): more.</p>
+<section id="document-one"><p id="id1">Words [<a href="index.html#id1">Ref</a>], see
+<a href="_images/big.svg">a picture</a> and <a href="https://example.org">the web</a>.</p>
+<details class="hide"><summary><p class="collapsed t">Parameters</p><p class="expanded">Hide</p>
+</summary><pre>lam = 0.4</pre></details>
+<details><summary>Receipt</summary><ul>
+<li><a class="download" href="_downloads/x.csv">x</a></li></ul></details>
+<div id="explore"><select></select></div></section>
+<section id="document-references"><div id="id1">Ref, in full.</div></section>
+</article></body></html>
+"""
+
+
+def test_the_book_on_paper():
+    """A cover; everything unfolded; nothing that needs a screen, nor a link that leads nowhere."""
+    soup = BeautifulSoup(_print_book().on_paper(SINGLE), "html.parser")
+    assert soup.html["data-theme"] == "light"
+    assert [script["src"] for script in soup.find_all("script")] == ["_static/mathjax/tex-chtml.js"]
+    cover = soup.select_one(".cover")
+    assert cover.h1.get_text() == "The book" and cover.p.get_text() == "A companion to Something"
+    links = [link["href"] for link in soup.find_all("a")]
+    assert links == ["#document-one", "#last-id1", "https://example.org"]
+    assert soup.find(id="last-id1").get_text() == "Ref, in full."
+    (folded,) = soup.find_all("details")
+    assert folded.has_attr("open") and folded.summary.get_text(strip=True) == "Parameters"
+    assert "collapsed" not in folded.summary.p["class"]
+    assert not soup.find(id="explore") and not soup.find("select")
+    assert "interactive" in soup.find(id="document-one").get_text()
+
+
+def test_a_machine_without_chromium(monkeypatch):
+    """No Chromium is said in one line, which says how to get one."""
+    script = _print_book()
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    assert script.chromium("/no/such/file") is None
+    assert script.chromium(sys.executable) == Path(sys.executable)
+    assert "playwright install chromium" in script.NO_CHROMIUM and "\n" not in script.NO_CHROMIUM
+
+
+@pytest.mark.slow
+def test_a_pdf_is_printed(browser, tmp_path):
+    """Cover, text and an outline, A4; a table wider than the page is made to fit."""
+    script = _print_book()
+    page, pdf = tmp_path / "page.html", tmp_path / "page.pdf"
+    cells = "".join(f"<td>column{n:02d}</td>" for n in range(16))
+    text = SINGLE.replace("</article>", f"<table><tr>{cells}</tr></table></article>")
+    page.write_text(script.on_paper(text), encoding="utf-8")
+    script.write_pdf(browser, page, pdf)
+    written = pdf.read_bytes()
+    assert written.startswith(b"%PDF") and b"/Outlines" in written
+    assert len(re.findall(rb"/Type /Page\b", written)) == 2
+    assert re.search(rb"/MediaBox \[0 0 59[45]\.\d+ 84[12]\.\d+\]", written)
+    tab = browser.contexts[-1].pages[-1]
+    assert tab.evaluate("document.querySelector('table').style.zoom") < "1"
 
 
 @pytest.mark.slow
