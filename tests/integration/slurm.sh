@@ -1,92 +1,110 @@
 #!/usr/bin/env bash
-# A study of 12 runs on a real one-node Slurm: one job is killed, the node is drained and resumed,
-# and all runs are finished in the end. For Debian 12 as root; installs slurm-wlm and munge, sets a
-# one-node cluster up in a folder of its own and tears it down.
+# A study of 12 runs on a real one-node Slurm, through the profile as it is: one job is killed and
+# goes on after its last epoch, the node is drained and resumed, and in the end all runs are there.
+# For root on a Debian 12 without Slurm: installs its packages, removes everything else it makes.
 #
 #   . .venv/bin/activate && tests/integration/slurm.sh
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-STUDY=tests/integration/slurm-study.yaml
+CONF=/etc/slurm/slurm.conf # not in $STATE: Snakemake's job steps do not pass SLURM_CONF on
+[ ! -e $CONF ] || { echo "$CONF: this machine has a Slurm of its own" && exit 1; }
 STATE=$(mktemp -d)
-export CLN_HOME=$STATE/home SLURM_CONF=$STATE/slurm.conf
+export CLN_HOME=$STATE
+RUNS=$STATE/runs/slurm-test
+EXECUTED=build/notebooks/slurm-test
 HOST=$(hostname -s)
+WORKFLOW=
 
 set_up() {
-    command -v slurmctld >/dev/null || {
+    dpkg -s slurmctld slurmd slurm-client munge >/dev/null 2>&1 || {
         apt-get update -qq
         DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
-            slurm-wlm slurm-client munge
+            slurmctld slurmd slurm-client munge >/dev/null
     }
-    mkdir -p "$STATE"/{spool,state,home} /run/munge
-    chown munge:munge /run/munge /etc/munge /var/lib/munge /var/log/munge
-    [ -s /etc/munge/munge.key ] || {
-        head -c 1024 /dev/urandom >/etc/munge/munge.key
-        chown munge:munge /etc/munge/munge.key
-        chmod 400 /etc/munge/munge.key
-    }
-    munge -n >/dev/null 2>&1 || su -s /bin/sh munge -c '/usr/sbin/munged --force'
-    local memory=$(($(awk '/MemTotal/{print $2}' /proc/meminfo) / 1024 - 512))
-    cat >"$SLURM_CONF" <<C
+    mkdir -p "$RUNS" "$STATE"/{spool,state}
+    head -c 1024 /dev/urandom | install -m 400 /dev/stdin "$STATE/munge.key"
+    munged --force --socket="$STATE/munge" --key-file="$STATE/munge.key" \
+        --pid-file="$STATE/munged.pid" --log-file="$STATE/munged.log" --seed-file="$STATE/seed"
+    # Room for two of the profile's jobs whatever this machine has; nobody opens the two "GPUs".
+    printf 'Name=gpu File=%s\n' /dev/null /dev/zero >/etc/slurm/gres.conf
+    cat >$CONF <<C
 ClusterName=one
 SlurmctldHost=$HOST(127.0.0.1)
 SlurmUser=root
-SlurmdUser=root
-AuthType=auth/munge
+AuthInfo=socket=$STATE/munge
 ProctrackType=proctrack/linuxproc
-TaskPlugin=task/none
 SelectType=select/cons_tres
 SelectTypeParameters=CR_Core_Memory
-ReturnToService=2
+GresTypes=gpu
+SlurmdParameters=config_overrides
 SlurmctldPidFile=$STATE/slurmctld.pid
 SlurmdPidFile=$STATE/slurmd.pid
 SlurmdSpoolDir=$STATE/spool
 StateSaveLocation=$STATE/state
 SlurmctldLogFile=$STATE/slurmctld.log
 SlurmdLogFile=$STATE/slurmd.log
-JobAcctGatherType=jobacct_gather/none
-AccountingStorageType=accounting_storage/none
-MinJobAge=3600
-NodeName=$HOST NodeAddr=127.0.0.1 CPUs=$(nproc) RealMemory=$memory State=UNKNOWN
-PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE State=UP DefMemPerCPU=1000
+NodeName=$HOST NodeAddr=127.0.0.1 CPUs=8 RealMemory=16000 Gres=gpu:2
+PartitionName=main Nodes=ALL Default=YES
 C
-    slurmctld -f "$SLURM_CONF"
-    sleep 1
-    slurmd -f "$SLURM_CONF"
-    for _ in $(seq 60); do
-        sinfo -h -o %T 2>/dev/null | grep -qE 'idle|mixed' && return
-        sleep 0.5
-    done
-    echo "the node did not come up:" && tail -5 "$STATE"/*.log && exit 1
+    slurmctld && slurmd
+    timeout 60 bash -c 'until sinfo -h -o %T | grep -qx idle; do sleep 1; done'
 }
 
 tear_down() {
-    scancel --user=root 2>/dev/null || true
-    for name in slurmd slurmctld; do
-        [ -s "$STATE/$name.pid" ] && kill "$(cat "$STATE/$name.pid")" || true
+    local status=$?
+    set +e
+    [ $status -eq 0 ] || tail -n 20 "$STATE"/*.log "$STATE"/logs/*/*/*.log
+    [ -z "$WORKFLOW" ] || kill "$WORKFLOW"
+    scancel --user=root
+    wait
+    timeout 90 bash -c 'while [ -n "$(squeue -h)" ]; do scancel --user=root; sleep 1; done'
+    for daemon in slurmd slurmctld munged; do
+        pid=$(cat "$STATE/$daemon.pid") && kill "$pid" && timeout 60 tail --pid="$pid" -f /dev/null
     done
-    rm -rf "$STATE" book/results/slurm-test
+    rm -rf "$STATE" $CONF /etc/slurm/gres.conf $EXECUTED
+    echo "== torn down; status $status"
 }
 trap tear_down EXIT
 
-finished() { find "$CLN_HOME/runs/slurm-test" -name done 2>/dev/null | wc -l; }
+finished() { find "$RUNS" -name done | wc -l; }
+show() { sinfo -h -o "node %T" && squeue -h -o "job %i %T %r %k"; }
+wait_for() { until eval "$1"; do sleep 1 && kill -0 "$WORKFLOW"; done; }
+under_way() { # job and run of a training with an epoch behind it and more to come
+    squeue -h -t R -o "%i %k" | while read -r job comment; do
+        run=${comment#rule_run_wildcards_}
+        [ -e "$RUNS/$run/done" ] || [ -z "$(find "$RUNS/$run" -name '0*.npz')" ] || echo "$job $run"
+    done 2>/dev/null | head -1
+}
 
 set_up
-# No GPU here, and without accounting sacct never sees a job's end.
-timeout -k 30 3000 snakemake --profile workflow/profiles/slurm --config "study=$STUDY" --until run \
-    --jobs 2 --set-resources run:gpu=0 run:mem_mb=3000 --set-threads run=1 \
-    --slurm-no-account --slurm-status-command squeue &
+# Without accounting sacct knows no job.
+timeout -k 60 7200 snakemake --profile workflow/profiles/slurm --until run --quiet rules host \
+    --config study=tests/integration/slurm-study.yaml --slurm-logdir "$STATE/logs" \
+    --slurm-status-command squeue --slurm-init-seconds-before-status-checks 10 &
 WORKFLOW=$!
-
-until [ "$(finished)" -ge 2 ]; do sleep 2; kill -0 $WORKFLOW; done
-victim=$(squeue -h -t R -o %i | tail -1)
-echo "== killing job $victim with SIGKILL"
-scancel --signal=KILL --full "$victim"
-until [ "$(finished)" -ge 5 ]; do sleep 2; kill -0 $WORKFLOW; done
-echo "== draining the node, then resuming it"
+wait_for '[ "$(finished)" -ge 2 ] && read -r job run < <(under_way)'
+show
+processes() { grep -lzsx "SLURM_JOB_ID=$job" /proc/[0-9]*/environ | cut -d/ -f3; }
+kill -KILL $(processes) # scancel would let them end in order, and call the job cancelled
+wait_for 'squeue -h -t all -j "$job" -o "== killed job %i: %T" | grep FAILED'
+[ -z "$(processes)" ]
+epoch=$((10#$(find "$RUNS/$run" -name '0*.npz' -printf '%f\n' | sort | tail -1 | cut -d. -f1)))
+wait_for '[ "$(finished)" -ge 5 ]'
 scontrol update NodeName="$HOST" State=DRAIN Reason=test
-sleep 60
-sinfo -h -o "node is %T"
+echo "== draining" && show
+wait_for '[ -z "$(squeue -h -t R,CG)" ]'
+before=$(finished)
+sleep 20
+echo "== drained" && show
+[ "$(sinfo -h -o %T) $(finished) $(squeue -h -t R,CG)" = "drained $before " ]
+[ -n "$(squeue -h -t PD)" ]
 scontrol update NodeName="$HOST" State=RESUME
-wait $WORKFLOW
+wait_for 'squeue -h -t R | grep -q .'
+echo "== resumed" && show
+
+wait "$WORKFLOW"
+WORKFLOW=
+echo "== job $job was killed after epoch $epoch of $run; its second call says:"
+grep -o "continuing after epoch $epoch\b" "$EXECUTED/runs/$run.ipynb"
 echo "== $(finished) of 12 runs finished"
 [ "$(finished)" -eq 12 ]
