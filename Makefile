@@ -17,6 +17,7 @@ book: .venv/installed
 	$(SNAKEMAKE) --config study=phantom -- study site
 	$(MAKE) report STUDY=phantom
 	$(MAKE) site
+	@echo "how far these records lie from the ones before:"; cat build/compared/phantom/*.txt
 
 # Any study: make study STUDY=nih880-pilot [PROFILE=slurm] [IMAGENET=<weight file>]
 study: .venv/installed

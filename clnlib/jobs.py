@@ -1,19 +1,24 @@
 """A study as jobs: what `workflow/Snakefile` asks, checked before anything runs."""
 
+import functools
 import shlex
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 from clnlib import code, paths, runs
-from clnlib.data import sources
+from clnlib.data import phantom, sources
 from clnlib.errors import InputError, nearest
+from clnlib.evaluation import compared
 from clnlib.parameters import Parameters, Prepare, Train
 from clnlib.studies import Study, load_study
 
 EVALUATION = ("localisation", "classification", "baselines", "ablation", "significance")
-PUBLISHED = ("nih880-trials",)  # studies whose pages are made from their published records alone
+PUBLISHED = ("nih880-pilot", "nih880-trials")  # their pages can be made from the records alone
 SITE = ("index", "data", "audit", "losses", "complexity")  # pages that belong to no study
+DRAWN = 12  # phantoms on the page about predicting
+DRAWN_SIZE = 256  # their pixels per side: more than a run was trained on, as a reader's files have
+MARK = ("Source", "clnlib phantom")  # the PNG text by which a drawn file is known
 
 
 @dataclass(frozen=True)
@@ -59,7 +64,14 @@ class Plan:
     @property
     def pages(self) -> list[str]:
         """Names of the study's pages."""
-        return ["prepare", *self.shown, *EVALUATION, "gradcam"]
+        # Predicting shows nothing but images, and no page shows a radiograph.
+        images = ["predict"] if self.is_phantom else []
+        return ["prepare", *self.shown, *EVALUATION, "gradcam", *images]
+
+    @property
+    def is_phantom(self) -> bool:
+        """Whether every image of stage 2 is a drawn one."""
+        return all(run.dataset == "phantom" for run in self.study.trainings())
 
 
 def plan(name: str, imagenet: str | None = None) -> Plan:
@@ -134,20 +146,93 @@ def decode(name: str) -> list[str]:
     return list(dict.fromkeys(store.sha256 for store in stores))
 
 
-def main(words: list[str]) -> None:
-    """`images STUDY READY`, or `publish RUNS/<run>/done RESULTS/<run>/done`.
+def draw(run: runs.Run, folder: Path) -> list[Path]:
+    """Draw phantoms of a run's test part as PNG files: images that it was not trained on.
 
-    `images` decodes a study's images and writes their hashes to the file READY; `publish` copies a
-    record without its weights.
+    Parameters
+    ----------
+    run
+        A stage-2 record on the phantom.
+    folder
+        Where the files go, `drawn_<image>`.
+
+    Returns
+    -------
+    The files, `DRAWN` or as many as there are, the findings in turn.
+    """
+    from PIL import Image, PngImagePlugin
+
+    boxes = run.predictions
+    other = set(boxes.loc[boxes["part"] != "test", "image"])  # by box, an image has several parts
+    test = boxes[~boxes["image"].isin(other)]
+    turns = test.assign(turn=test.groupby("finding").cumcount())
+    chosen = turns.sort_values(["turn", "finding"], kind="stable")["image"].unique()[:DRAWN]
+    told = PngImagePlugin.PngInfo()
+    told.add_text(*MARK)
+    files = []
+    for image in chosen:
+        rows = test[test["image"] == image]
+        found = [(r.finding, (r.x1, r.y1, r.x2, r.y2)) for r in rows.itertuples()]
+        pixels = phantom.draw(image, found, DRAWN_SIZE, run.parameters["phantom_contrast"])
+        save = functools.partial(Image.fromarray(pixels).save, pnginfo=told)
+        files.append(folder / f"drawn_{image}")
+        runs.write_atomically(files[-1], save)
+    return files
+
+
+def are_drawn(images: Path) -> bool:
+    """Whether an image file, or every file of a folder, is one that `draw` made."""
+    files = sorted(images.iterdir()) if images.is_dir() else [images]
+    return bool(files) and all(map(_is_drawn, files))
+
+
+def _is_drawn(file: Path) -> bool:
+    from PIL import Image
+
+    name, value = MARK
+    try:
+        with Image.open(file, formats=["PNG"]) as image:
+            return bool(image.info.get(name) == value)
+    except OSError:  # not there, or no PNG
+        return False
+
+
+def drawn(study: str) -> Path:
+    """The folder of a study's drawn files, and beside it what was predicted for them."""
+    return paths.CHECKOUT / "build" / "predict" / study / "images"
+
+
+def publish(run: runs.Run, copy: Path) -> str:
+    """Copy a record without its weights to the folder `copy`; how far it lies from the old copy."""
+    try:
+        told = compared.sentence(run, runs.read(copy))
+    except InputError:
+        told = f"{run.folder.name}: no copy from before to compare with"
+    runs.publish(run, copy.parent)
+    return told
+
+
+def main(words: list[str]) -> None:
+    """`images STUDY READY`, `draw RUN FOLDER`, or `publish RUNS/<run>/done COPY/<run>/done TOLD`.
+
+    `images` decodes a study's images and writes their hashes to the file READY; `draw` draws
+    phantoms of a run's test part; `publish` copies a record without its weights and writes to the
+    file TOLD how far it lies from the copy before.
     """
     match words:
         case ["images", study, ready]:
-            told = "".join(f"{sha256}\n" for sha256 in decode(study))
-            runs.write_atomically(Path(ready), lambda p: p.write_text(told, encoding="utf-8"))
-        case ["publish", done, copy]:
-            runs.publish(runs.read(Path(done).parent), Path(copy).parents[1])
+            _write(Path(ready), "".join(f"{sha256}\n" for sha256 in decode(study)))
+        case ["draw", run, folder]:
+            draw(runs.read(run), Path(folder))
+        case ["publish", done, copy, told]:
+            line = publish(runs.read(Path(done).parent), Path(copy).parent)
+            _write(Path(told), f"{line}\n")
         case _:
             raise SystemExit(main.__doc__)
+
+
+def _write(path: Path, text: str) -> None:
+    runs.write_atomically(path, lambda p: p.write_text(text, encoding="utf-8"))
 
 
 if __name__ == "__main__":

@@ -1,36 +1,44 @@
-"""An executed notebook as a page of the book: without machine talk, with switch and receipt."""
+"""An executed notebook as a page of the book: without machine talk, with switch and receipt.
+
+No radiograph's pixels come onto a page: a cell tagged `IMAGES` keeps its pictures only where the
+notebook's own parameters say for sure that it read drawn images.
+"""
 
 import argparse
+import ast
 import functools
 import re
 from pathlib import Path
 from typing import Any
 
-from clnlib import runs
+from clnlib import jobs, paths, runs
 from clnlib.errors import InputError
 
 SITE = "site"  # the pages that belong to no study
 SWITCH = "<!-- the same page of every study -->"  # filled in by clnlib.site
 HIDDEN = {"parameters": "Parameters", "injected-parameters": "Parameters this page changes"}
+IMAGES = "shows-images"  # tag of a cell whose pictures show the data set's images
+UNCOMPARED = "nbval-ignore-output"  # tag of a cell that nbval executes without comparing
 
 
-def page(executed: Path, name: str, study: str = SITE) -> Any:
+def page(executed: Path, target: Path, study: str = SITE) -> Any:
     """The page of an executed notebook.
 
     Parameters
     ----------
     executed
         What papermill wrote.
-    name
-        The page's own, without ending.
+    target
+        Where the page will lie.
     study
         The study it shows, or "site" for a page of no study.
 
     Returns
     -------
-    A notebook of nbformat 4: papermill's times and paths and what went to stderr are gone, the
-    parameters are folded, the study stands in the title, and a receipt with the page's files at
-    the end. Where the links to the other studies come, `clnlib.site` finds `SWITCH`.
+    A notebook of nbformat 4: papermill's times and paths, progress and what went to stderr are
+    gone, and so are pictures of radiographs that are not surely drawn; the parameters are folded,
+    the study stands in the title, and a receipt with the page's files at the end. Where the links
+    to the other studies come, `clnlib.site` finds `SWITCH`.
 
     Raises
     ------
@@ -40,6 +48,7 @@ def page(executed: Path, name: str, study: str = SITE) -> Any:
     import nbformat
 
     book = nbformat.read(executed, as_version=4)  # type: ignore[no-untyped-call]
+    name, drawn = target.stem, only_phantoms(book, target.parent)
     book.metadata = _dict({"kernelspec": book.metadata["kernelspec"]})
     for number, cell in enumerate(book.cells):
         tags = [t for t in cell.metadata.get("tags", []) if not t.startswith("papermill-")]
@@ -51,6 +60,8 @@ def page(executed: Path, name: str, study: str = SITE) -> Any:
                 cell.metadata["tags"] = [*tags, "hide-input"]
                 cell.metadata["mystnb"] = kept.get("mystnb", {}) | {"code_prompt_show": HIDDEN[tag]}
             cell.outputs = [_clean(output, executed) for output in cell.outputs if _wanted(output)]
+            if IMAGES in tags and not drawn:
+                _take_pictures(cell, executed)
     files = f"- {{download}}`the notebook of this page <{name}.ipynb>`"
     if csv(book):
         files += f"\n- {{download}}`its tables as text <{name}.csv>`"
@@ -104,8 +115,64 @@ def _cells(table: Any) -> list[list[str]]:
     return [[row[x] for x in sorted(row)] for row in held]
 
 
+def only_phantoms(book: Any, folder: Path) -> bool:
+    """Whether an executed notebook surely read no image but phantoms.
+
+    Decided by what its parameters cells say: its data set, the records of its study, or its image
+    files, all of which must carry the mark of `clnlib.jobs.draw`.
+
+    Parameters
+    ----------
+    book
+        Of nbformat 4.
+    folder
+        Where it was executed, if its parameters name image files by a relative path.
+    """
+    given = _parameters(book)
+    if "images" in given:
+        return jobs.are_drawn(folder / str(given["images"]))
+    if "dataset" in given:
+        return given["dataset"] == "phantom"
+    found = _of_stage(str(given.get("study", "")), "train")
+    return bool(found) and all(run.parameters.get("dataset") == "phantom" for run in found)
+
+
+def _parameters(book: Any) -> dict[str, Any]:
+    """Names and values of a notebook's parameters cells, the injected ones over the others."""
+    cells = [cell for cell in book.cells if set(cell.metadata.get("tags", [])) & set(HIDDEN)]
+    given: dict[str, Any] = {}
+    for line in [line for cell in cells for line in ast.parse(cell.source).body]:
+        if isinstance(line, ast.Assign | ast.AnnAssign) and line.value:
+            names = line.targets if isinstance(line, ast.Assign) else [line.target]
+            given |= dict.fromkeys(map(ast.unparse, names), ast.literal_eval(line.value))
+    return given
+
+
+def _take_pictures(cell: Any, executed: Path) -> None:
+    """Leave a code cell its printed text, and one sentence where there were pictures."""
+    pictures = [o for o in cell.outputs if o.output_type != "stream"]
+    cell.outputs = [o for o in cell.outputs if o.output_type == "stream"]
+    # A new execution, where the images are, shows what is missing here.
+    cell.metadata["tags"] = list(dict.fromkeys([*cell.metadata["tags"], UNCOMPARED]))
+    if pictures:
+        whole = executed.resolve()
+        inside = whole.is_relative_to(paths.CHECKOUT)
+        place = whole.relative_to(paths.CHECKOUT).as_posix() if inside else executed.name
+        text = (
+            "This picture shows patients' radiographs, which this book does not contain: they "
+            "come from their owner, under the owner's terms (ChestX-ray14: NIH). It is in the "
+            f"executed notebook, `{place}`."
+        )
+        data = {"text/markdown": f"*{text}*", "text/plain": text}
+        told = {"output_type": "display_data", "data": data, "metadata": {}}
+        cell.outputs.append(_dict(told))
+
+
 def _wanted(output: Any) -> bool:
-    return not (output.output_type == "stream" and output.name == "stderr")
+    """Whether an output is a result; stderr and progress (`clnlib.progress`) are machine talk."""
+    if output.output_type == "stream":
+        return output.name != "stderr"
+    return not (output.output_type == "display_data" and set(output.data) == {"text/plain"})
 
 
 def _clean(output: Any, executed: Path) -> Any:
@@ -180,7 +247,7 @@ def main() -> None:
     words.add_argument("page", type=Path)
     words.add_argument("--study", default=SITE)
     given = words.parse_args()
-    book = page(given.executed, given.page.stem, given.study)
+    book = page(given.executed, given.page, given.study)
     text = re.sub(r"0x[0-9a-f]{8,}", "0x…", nbformat.writes(book)) + "\n"  # type: ignore[no-untyped-call]
     files = {given.page: text, given.page.with_suffix(".csv"): csv(book)}
     for path, content in files.items():

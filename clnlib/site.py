@@ -123,7 +123,7 @@ def made_for_download(folder: Path) -> dict[Path, str]:
     pdf = folder / "cln-companion.pdf"
     made = {pdf: "This book as a PDF"} if pdf.is_file() else {}
     for report in sorted(folder.glob("report/*.html")):
-        made[report] = f"Snakemake's report of the study {report.stem}: jobs and run times"
+        made[report] = f"Snakemake's report of the study {report.stem}: jobs, run times, parameters"
     return made
 
 

@@ -41,7 +41,7 @@ parameters = Finetune.from_notebook(globals())
 # %% [markdown]
 # ## Training
 
-# %%
+# %% tags=["nbval-ignore-output"]
 from clnlib.model.training import finetune
 
 run = finetune(parameters)
@@ -70,7 +70,7 @@ _ = figures.learning_curves(run.history, ["auc"], best, right)
 # One label against its absence; intervals (95 %) over patients. A missing value means that the
 # part has no image with, or none without, the finding.
 
-# %%
+# %% tags=["nbval-ignore-output"]
 from clnlib import tables
 
 tables.label_auc(run).style.format("{:.3f}", na_rep="–")

@@ -48,7 +48,7 @@ print(f"study {parameters.study}: {len(found)} finished runs, shown: {', '.join(
 # the network; the run then keeps its box head and the blind box below, and no heat maps. Larger
 # images (`image_size`) give it more cells.
 
-# %%
+# %% tags=["nbval-ignore-output"]
 from clnlib.errors import InputError
 
 boxes, models = {}, {}
@@ -127,7 +127,7 @@ for name in placed:
 # Each finding's median test box by the head's IoU, with the heat map of the true finding and the
 # box at 127.
 
-# %% mystnb={"image": {"alt": "One radiograph per finding under its heat map, with the true box in green, the box head's in orange and the heat map's in blue."}}
+# %% tags=["shows-images"] mystnb={"image": {"alt": "One radiograph per finding under its heat map, with the true box in green, the box head's in orange and the heat map's in blue."}}
 for name in placed:
     run = chosen[name]
     test = run.predictions[run.predictions["part"] == "test"]

@@ -9,6 +9,9 @@
 #
 # PNG, JPEG and DICOM files are read. For many files the results are `predictions.csv` and
 # `predictions.json` (COCO detection format) in the folder `out`.
+#
+# The page of this notebook in the book shows phantoms: drawn radiographs of the run's own test part,
+# which it was not trained on, written to files by `python -m clnlib.jobs draw`.
 
 # %% tags=["parameters"]
 run: str = ""  # a finished train run: its folder, or <study>/<run> under runs/
@@ -21,11 +24,19 @@ from clnlib.parameters import Predict
 
 parameters = Predict.from_notebook(globals())
 
-# %%
+# %% tags=["nbval-ignore-output"]
 from clnlib.model.predict import RESEARCH_ONLY, predict
 
 print(RESEARCH_ONLY)
 table = predict(parameters)
+
+# %% [markdown]
+# ## What it says
+#
+# A file a row: the likeliest finding, and its box in pixels of the file. Every finding's probability
+# is in `predictions.csv`.
+
+# %%
 table.drop(columns=[c for c in table if c.startswith("p_")]).head(20).round(2)
 
 # %% [markdown]
@@ -33,7 +44,7 @@ table.drop(columns=[c for c in table if c.startswith("p_")]).head(20).round(2)
 #
 # The box and how the probability is shared among the findings.
 
-# %%
+# %% tags=["shows-images"] mystnb={"image": {"alt": "A radiograph with the predicted box in orange; beside it the probability of every finding as bars, the likeliest on top."}}
 from pathlib import Path
 
 from IPython.display import display

@@ -31,7 +31,7 @@ parameters = Prepare.from_notebook(globals())
 # Every image is decoded once, turned into grey, resized with anti-aliasing and kept in one memory
 # map; a second call only opens it.
 
-# %%
+# %% tags=["nbval-ignore-output"]
 from clnlib.data import sources, splits
 
 source, split, store = sources.prepared(parameters)
@@ -60,7 +60,7 @@ splits.leakage(split)
 #
 # One image per finding with its expert box.
 
-# %% mystnb={"image": {"alt": "One image per finding with its expert box in green."}}
+# %% tags=["shows-images"] mystnb={"image": {"alt": "One image per finding with its expert box in green."}}
 import matplotlib.pyplot as plt
 
 from clnlib import figures

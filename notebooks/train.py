@@ -48,7 +48,7 @@ parameters = Train.from_notebook(globals())
 # %% [markdown]
 # ## Training
 
-# %%
+# %% tags=["nbval-ignore-output"]
 from clnlib.model.training import train
 
 run = train(parameters)
@@ -82,7 +82,7 @@ for axes, columns in zip(panels, names, strict=True):
 # Means over findings with 95 % intervals over patients. The blind box is the class medoid of the
 # training boxes, and it is told the true finding, which the network is not.
 
-# %%
+# %% tags=["nbval-ignore-output"]
 from clnlib import tables
 
 numbers = tables.summary(run)
@@ -97,7 +97,7 @@ _ = figures.accuracy_curves(numbers, axes)
 #
 # Each finding's median test box by IoU, neither the best nor the worst.
 
-# %% mystnb={"image": {"alt": "One test image per finding with the true box in green and the predicted one in orange, their IoU above."}}
+# %% tags=["shows-images"] mystnb={"image": {"alt": "One test image per finding with the true box in green and the predicted one in orange, their IoU above."}}
 from clnlib.data import sources
 from clnlib.evaluation import metrics
 

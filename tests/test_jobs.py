@@ -8,8 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from test_compared import record
 
-from clnlib import jobs, parameters
+from clnlib import jobs, parameters, runs
 from clnlib.errors import InputError
 from clnlib.studies import load_study
 
@@ -43,6 +44,14 @@ def test_a_plan_has_every_run_and_what_it_needs(small):
     assert plan.trained == [run.run_name() for run in load_study(small).trainings()]
     assert plan.shown == {"finetune": stage1, "train": plan.trained[0]}
     assert {"prepare", "finetune", "train", "localisation", "gradcam"} <= set(plan.pages)
+
+
+def test_only_the_phantom_has_a_page_of_predictions():
+    """Such a page is pictures alone, so a study on real images has none."""
+    phantom, real = jobs.plan("phantom"), jobs.plan("nih880-pilot")
+    assert phantom.is_phantom and "predict" in phantom.pages
+    assert not real.is_phantom and "predict" not in real.pages
+    assert set(real.pages) > {"prepare", "finetune", "train", "gradcam"}
 
 
 def test_words_are_what_differs_from_the_defaults():
@@ -127,6 +136,23 @@ def test_images_are_decoded_before_the_runs(small, tmp_path, monkeypatch):
     told = (tmp_path / "stores" / "small.ready").read_text().split()
     held = {json.loads(p.read_text())["sha256"] for p in tmp_path.glob("stores/*/manifest.json")}
     assert set(told) == held and len(told) == 2
+
+
+def test_publishing_tells_how_far_the_old_copy_lies(tmp_path):
+    """A copy is compared before it is replaced; a missing or damaged one is told."""
+    old, new = (tmp_path / name / "r" for name in ("old", "new"))
+    record(old, 0.5)
+    record(new, 0.75)
+    words = ["publish", str(new / "done"), str(tmp_path / "copies" / "r" / "done")]
+    told = tmp_path / "told" / "r.txt"
+    jobs.main([*words, str(told)])
+    assert told.read_text() == "r: no copy from before to compare with\n"
+    jobs.main(["publish", str(old / "done"), *words[2:], str(told)])
+    assert "probabilities differ by at most 0.25," in told.read_text()
+    (tmp_path / "copies" / "r" / "predictions.parquet").write_bytes(b"damaged")
+    jobs.main([*words, str(told)])
+    assert told.read_text() == "r: no copy from before to compare with\n"
+    assert runs.read(tmp_path / "copies" / "r").predictions["p_b"].max() == 0.75
 
 
 def test_wrong_words_are_refused():

@@ -2,25 +2,38 @@
 
 import csv
 import io
+import json
+import re
 import shutil
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import nbformat
+import pandas as pd
 import pytest
+from PIL import Image
 
-from clnlib import explore, pages, runs, site, tables
+from clnlib import explore, jobs, pages, runs, site, tables
 from clnlib.errors import InputError
 from clnlib.evaluation import metrics
+from clnlib.parameters import Prepare
+
+ROOT = Path(__file__).resolve().parents[1]
+# What puts an image of the data set into a picture: `clnlib.figures.images`, or matplotlib itself.
+DRAWS_IMAGES = re.compile(r"\b(gallery|cam_gallery|prediction|boxes_on_image|imshow)\(")
+PIXEL = (
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg=="
+)
 
 TABLE = """<table><caption>Two<br>lines</caption><thead><tr><th></th><th colspan="2">T</th></tr>
 </thead><tbody><tr><th rowspan="2">a</th><td>1<br><span>(0–2)</span></td><td>2</td></tr>
 <tr><td>3</td><td>4</td></tr></tbody></table>"""
 
 
-def _executed(path, *outputs, tags=()):
+def _executed(path, *outputs, tags=(), source="x = 1"):
     v4 = nbformat.v4
-    code = v4.new_code_cell("x", outputs=list(outputs))
+    code = v4.new_code_cell(source, outputs=list(outputs))
     code.metadata = nbformat.from_dict(
         {"tags": [*tags, "papermill-error-cell"], "papermill": {"duration": 1.2},
          "mystnb": {"image": {"alt": "words"}}}
@@ -35,30 +48,31 @@ def _executed(path, *outputs, tags=()):
 
 
 def test_a_page_has_no_machine_talk(tmp_path):
-    """papermill's times and paths and stderr go; results and alternative texts stay."""
+    """papermill's times and paths, progress, stderr go; results and alternative texts stay."""
     v4 = nbformat.v4
     file = _executed(
         tmp_path / "data.ipynb",
+        v4.new_output("display_data", data={"text/plain": "images: 880/880, 3 s of talk"}),
         v4.new_output("stream", name="stderr", text="talk"),
         v4.new_output("stream", name="stdout", text="result"),
     )
-    book = pages.page(file, "data")
+    book = pages.page(file, tmp_path / "data.ipynb")
     text = nbformat.writes(book)
     assert "result" in text and "talk" not in text and "papermill" not in text
     assert book.cells[1].metadata["mystnb"] == {"image": {"alt": "words"}}
-    assert text == nbformat.writes(pages.page(file, "data"))
+    assert text == nbformat.writes(pages.page(file, tmp_path / "data.ipynb"))
 
 
 def test_a_stopped_notebook_makes_no_page(tmp_path):
     """An error in a cell is an error of the page, told in one line, and nothing is written."""
     error = nbformat.v4.new_output("error", ename="ValueError", evalue="no", traceback=[])
     with pytest.raises(InputError, match="stopped with ValueError: no"):
-        pages.page(_executed(tmp_path / "data.ipynb", error), "data")
+        pages.page(_executed(tmp_path / "data.ipynb", error), tmp_path / "data.ipynb")
 
 
 def test_parameters_are_folded(tmp_path):
     """The cells of papermill's parameters are shown on demand, under their name."""
-    book = pages.page(_executed(tmp_path / "x.ipynb", tags=["parameters"]), "x")
+    book = pages.page(_executed(tmp_path / "x.ipynb", tags=["parameters"]), tmp_path / "x.ipynb")
     assert book.cells[1].metadata["tags"] == ["parameters", "hide-input"]
     assert book.cells[1].metadata["mystnb"] == {
         "image": {"alt": "words"},
@@ -88,11 +102,124 @@ def test_a_page_and_its_csv_are_written(tmp_path, monkeypatch):
         assert (f"<{name}.csv>" in last) == bool(outputs) == target.with_suffix(".csv").exists()
 
 
+def _pictured(path, parameters):
+    """An executed notebook: its parameters, then a tagged cell with a word and a picture."""
+    picture = nbformat.v4.new_output("display_data", data={"image/png": PIXEL, "text/plain": "F"})
+    word = nbformat.v4.new_output("stream", name="stdout", text="printed")
+    book = nbformat.read(
+        _executed(path, word, picture, tags=[pages.IMAGES], source="figures.gallery(rows)"), 4
+    )
+    for place, text in enumerate(parameters, start=1):
+        tag = "parameters" if place == 1 else "injected-parameters"
+        book.cells.insert(place, nbformat.v4.new_code_cell(text, metadata={"tags": [tag]}))
+    nbformat.write(book, path)
+    return path
+
+
+def _pictures(book, only=lambda cell: True):
+    """A notebook's cells that show a picture."""
+    cells = [c for c in book.cells if c.cell_type == "code" and only(c)]
+    kinds = [kind for c in cells for o in c.outputs for kind in o.get("data", {})]
+    return [kind for kind in kinds if kind.startswith("image/")]
+
+
+def _shows_images(cell):
+    return pages.IMAGES in cell.metadata.get("tags", []) or bool(DRAWS_IMAGES.search(cell.source))
+
+
+@pytest.mark.parametrize(
+    ("parameters", "kept"),
+    [
+        (['dataset: str = "phantom"  # which', 'study = "mine"'], True),
+        (['dataset: str = "phantom"', 'dataset = "nih880"'], False),
+        (['dataset: str = "phantom"', 'dataset = "phantom.json"'], False),
+        (['study: str = "nowhere to be found"'], False),
+        (['run: str = ""\nimages: str = ""', 'images = "real"'], False),
+        (['run: str = ""\nimages: str = ""', 'images = "absent"'], False),
+        ([], False),
+    ],
+)
+def test_only_pictures_that_are_surely_drawn_stay(tmp_path, parameters, kept):
+    """Of all but the phantom a page has one sentence for the pictures, and what was printed."""
+    (tmp_path / "real").mkdir()
+    Image.new("L", (2, 2)).save(tmp_path / "real" / "drawn_like.png")
+    file = _pictured(tmp_path / "train.ipynb", parameters)
+    book = pages.page(file, tmp_path / "train.ipynb")
+    assert bool(_pictures(book)) == kept
+    told = [o for c in book.cells if c.cell_type == "code" for o in c.outputs]
+    assert told[0].text == "printed" and len(told) == 2
+    if not kept:
+        assert "`train.ipynb`" in told[1].data["text/markdown"]
+        assert "patients' radiographs" in told[1].data["text/markdown"]
+        assert pages.UNCOMPARED in book.cells[-2].metadata["tags"]
+        assert PIXEL not in nbformat.writes(book)
+
+
+@pytest.mark.parametrize("datasets", [("phantom", "phantom"), ("phantom", "nih880"), ("nih880",)])
+def test_a_study_is_the_phantoms_if_every_run_is(tmp_path, monkeypatch, datasets):
+    """A page that names a study keeps its pictures if each record says phantom."""
+    monkeypatch.setenv("CLN_HOME", str(tmp_path))
+    for number, dataset in enumerate(datasets):
+        folder = tmp_path / "runs" / "mixed" / f"run{number}"
+        runs.write_json(folder / "parameters.json", {"stage": "train", "dataset": dataset})
+        (folder / "history.csv").write_text("epoch\n1\n")
+        runs.finish(folder, pd.DataFrame({"part": ["test"]}), {})
+    file = _pictured(tmp_path / "gradcam.ipynb", ['study: str = "phantom"', 'study = "mixed"'])
+    book = nbformat.read(file, as_version=4)
+    assert pages.only_phantoms(book, tmp_path) == (set(datasets) == {"phantom"})
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "notebooks").glob("*.ipynb")), ids=lambda p: p.stem)
+def test_every_cell_that_draws_images_is_tagged(path):
+    """A cell that draws images carries the tag by which a page loses patients' pictures."""
+    book = nbformat.read(path, as_version=4)
+    drawing = [c for c in book.cells if c.cell_type == "code" and DRAWS_IMAGES.search(c.source)]
+    if path.stem == "data":  # has no parameters: the phantom of the schema's default, always
+        assert Prepare().dataset == "phantom" and len(drawing) == 1
+        assert "sources.boxed(Prepare(image_size=160))" in drawing[0].source
+    else:
+        assert all(pages.IMAGES in c.metadata.get("tags", []) for c in drawing)
+    if path.stem in ("prepare", "train", "gradcam", "predict"):
+        assert drawing
+
+
+def test_no_radiograph_is_in_the_book():
+    """No page of a study on other data than the phantom shows a picture made of its images."""
+    drawn = {}
+    for page in sorted((ROOT / "book" / "results").glob("*/*.ipynb")):
+        records = sorted((ROOT / "results" / page.parent.name).glob("*/parameters.json"))
+        sets = {json.loads(r.read_text(encoding="utf-8"))["dataset"] for r in records}
+        shown = _pictures(nbformat.read(page, as_version=4), _shows_images)
+        drawn[page.stem, sets == {"phantom"}] = shown
+        assert sets == {"phantom"} or not shown, page
+    assert drawn["gradcam", True]  # the phantom's are there, and found
+
+
+@pytest.mark.slow
+def test_drawn_files_are_the_tests_own_and_known_again(small_run, tmp_path):
+    """`draw` draws images of the test part alone, the findings in turn; a foreign file is told."""
+    files = jobs.draw(small_run, tmp_path / "images")
+    boxes = small_run.predictions.assign(file="drawn_" + small_run.predictions["image"])
+    mine = boxes[boxes["file"].isin([file.name for file in files])]
+    assert set(mine["part"]) == {"test"} and mine["file"].nunique() == len(files)
+    test = boxes[boxes["part"] == "test"]
+    assert len(files) == min(jobs.DRAWN, test["image"].nunique())
+    assert set(mine["finding"]) == set(test["finding"])
+    with Image.open(files[0]) as image:
+        assert image.size == (jobs.DRAWN_SIZE, jobs.DRAWN_SIZE)
+    assert jobs.are_drawn(tmp_path / "images") and jobs.are_drawn(files[0])
+    Image.new("L", (2, 2)).save(tmp_path / "images" / "zz.png")
+    assert not jobs.are_drawn(tmp_path / "images")
+    (tmp_path / "images" / "zz.png").unlink()
+    (tmp_path / "images" / "zz.dcm").write_bytes(b"")
+    assert not jobs.are_drawn(tmp_path / "images")
+
+
 @pytest.mark.slow
 def test_the_receipt_names_what_the_numbers_rest_on(small_run, tmp_path):
     """Commit, data and split hash, versions, device, and per run parameters and seconds."""
     file = _executed(tmp_path / "localisation.ipynb")
-    book = pages.page(file, "localisation", "tests")
+    book = pages.page(file, file, "tests")
     assert book.cells[0].source.splitlines()[0] == "# Title · tests"
     assert book.cells[1].source == pages.SWITCH
     text, facts = book.cells[-1].source, small_run.provenance
@@ -115,10 +242,11 @@ def test_links_between_studies():
 
 
 def test_results_are_read_again_when_a_study_comes():
-    """A new results page refreshes the links of all others; any other page refreshes none."""
+    """A new results page refreshes the links of all others; the first page is always read."""
     env = SimpleNamespace(found_docs={"index", "results/a/x"})
-    assert site.outdated(None, env, {"results/b/x"}, set(), set()) == ["results/a/x"]
-    assert site.outdated(None, env, {"index"}, {"results/a/x"}, set()) == []
+    app = SimpleNamespace(config=SimpleNamespace(root_doc="index"))
+    assert site.outdated(app, env, {"results/b/x"}, set(), set()) == ["results/a/x", "index"]
+    assert site.outdated(app, env, {"index"}, {"results/a/x"}, set()) == ["index"]
 
 
 @pytest.mark.parametrize("address", ["", "https://example.org/cln"])
