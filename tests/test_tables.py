@@ -344,6 +344,19 @@ def test_labels():
     ]
 
 
+def test_labels_name_the_split_where_it_differs():
+    """Runs under several protocols are told apart by it, not by a digest."""
+    runs = [run_of("a-1"), run_of("a-2"), run_of("a-3", lam=0.1)]
+    for run, protocol in zip(runs, ("patient", "box", "patient"), strict=True):
+        run.parameters["protocol"] = protocol
+    assert tables.labels(runs) == [
+        "CLN-CheXNet, λ = 0.4, patient split",
+        "CLN-CheXNet, λ = 0.4, box split",
+        "CLN-CheXNet, λ = 0.1, patient split",
+    ]
+    assert [run.folder.name for run in tables.paper_runs(runs[::-1])] == ["a-1"]
+
+
 def test_paper_runs():
     """One run per backbone: the λ of the paper where the study has it, else the first."""
     runs = [

@@ -97,11 +97,15 @@ def label_auc(run: Run, resamples: int = LABEL_RESAMPLES) -> pd.DataFrame:
 
 
 def labels(runs: Sequence[Run]) -> list[str]:
-    """A name for every run: variant and λ, the seed and the digest where those are not enough."""
+    """A name for every run: variant, λ, the split where there are several kinds; seed and digest
+    where those are not enough.
+    """
+    several = len({run.parameters.get("protocol") for run in runs}) > 1
 
     def named(run: Run, seed: bool, digest: bool) -> str:
         backbone = run.parameters["backbone"]
         text = f"{published.VARIANTS.get(backbone, backbone)}, λ = {run.parameters['lam']:g}"
+        text += f", {run.parameters['protocol']} split" if several else ""
         text += f", seed {run.parameters['seed']}" if seed else ""
         return text + (f" ({run.folder.name.rsplit('-', 1)[-1]})" if digest else "")
 
@@ -115,15 +119,20 @@ def labels(runs: Sequence[Run]) -> list[str]:
 
 
 def paper_runs(runs: Sequence[Run]) -> list[Run]:
-    """Each backbone's run with the λ of the paper's tables, its first run where there is none."""
+    """Each backbone's first run, those with the λ of the paper's tables before all others.
+
+    Among these, runs split by patients come first.
+    """
+
+    def rank(run: Run) -> tuple[bool, bool]:
+        wanted = published.LAMBDAS.get(run.parameters["backbone"])
+        return run.parameters["lam"] == wanted, run.parameters.get("protocol") == "patient"
+
     best: dict[str, Run] = {}
     for run in runs:
-        backbone = run.parameters["backbone"]
-        wanted = published.LAMBDAS.get(backbone)
-        held = best.get(backbone)
-        is_wanted = run.parameters["lam"] == wanted
-        if held is None or (is_wanted and held.parameters["lam"] != wanted):
-            best[backbone] = run
+        held = best.setdefault(run.parameters["backbone"], run)
+        if rank(run) > rank(held):
+            best[run.parameters["backbone"]] = run
     return list(best.values())
 
 
