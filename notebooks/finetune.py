@@ -59,10 +59,12 @@ import matplotlib.pyplot as plt
 from clnlib import figures
 
 plt.rcParams.update(figures.style())
-figure, (left, right) = plt.subplots(1, 2, figsize=(8, 2.8), layout="constrained")
+figure, (upper, lower) = plt.subplots(
+    2, 1, figsize=(3.5, 4.4), sharex=True, layout="constrained"
+)
 best = run.provenance["best_epoch"]
-figures.learning_curves(run.history, ["loss"], best, left)
-_ = figures.learning_curves(run.history, ["auc"], best, right)
+figures.learning_curves(run.history, ["loss"], best, upper)
+_ = figures.learning_curves(run.history, ["auc"], best, lower)
 
 # %% [markdown]
 # ## AUC on images it has not seen
@@ -73,4 +75,4 @@ _ = figures.learning_curves(run.history, ["auc"], best, right)
 # %% tags=["nbval-ignore-output"]
 from clnlib import tables
 
-tables.label_auc(run).style.format("{:.3f}", na_rep="–")
+tables.styled_label_auc(tables.label_auc(run))

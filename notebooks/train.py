@@ -70,7 +70,7 @@ import matplotlib.pyplot as plt
 from clnlib import figures
 
 plt.rcParams.update(figures.style())
-figure, panels = plt.subplots(1, 3, figsize=(11, 2.8), layout="constrained")
+figure, panels = plt.subplots(3, 1, figsize=(3.5, 6.5), sharex=True, layout="constrained")
 names = (["loss", "finding_loss", "box_loss"], ["finding_accuracy", "box_iou"],
          ["box_no_overlap", "box_empty"])  # fmt: skip
 for axes, columns in zip(panels, names, strict=True):
@@ -86,10 +86,10 @@ for axes, columns in zip(panels, names, strict=True):
 from clnlib import tables
 
 numbers = tables.summary(run)
-numbers.style.format("{:.3f}", na_rep="–")
+tables.styled_summary(numbers)
 
 # %% mystnb={"image": {"alt": "IoU accuracy against T: the network and the blind box, each in the band of its interval. The numbers are in the table above."}}
-figure, axes = plt.subplots(figsize=(4.5, 3), layout="constrained")
+figure, axes = plt.subplots(figsize=(3.5, 2.6), layout="constrained")
 _ = figures.accuracy_curves(numbers, axes)
 
 # %% [markdown]

@@ -369,6 +369,28 @@ def test_paper_runs():
     assert [run.folder.name for run in tables.paper_runs(runs)] == ["2", "4", "5"]
 
 
+def test_styled_summary():
+    """Network and blind box with their intervals to three decimals; no AUC for a blind box."""
+    table = tables.summary(run_of(), resamples=30)
+    got = tables.styled_summary(table).data
+    auc, box = table.loc["mean AUC"], table.loc["mean IoU"]
+    assert got.loc["mean AUC"].tolist() == [
+        f"{auc['network']:.3f} ({auc['low']:.3f}–{auc['high']:.3f})", "–",
+    ]  # fmt: skip
+    blind = f"{box['blind box']:.3f} ({box['blind low']:.3f}–{box['blind high']:.3f})"
+    assert got.loc["mean IoU", "blind box"] == blind
+
+
+def test_styled_label_auc():
+    """Both parts with their intervals; a dash where a part has one kind of image only."""
+    columns = ["validation", "validation low", "validation high", "test", "test low", "test high"]
+    table = pd.DataFrame([[0.7, 0.6, 0.8, np.nan, np.nan, np.nan]], ["Hernia"], columns)
+    assert tables.styled_label_auc(table).data.loc["Hernia"].tolist() == [
+        "0.700 (0.600–0.800)",
+        "–",
+    ]
+
+
 def test_overview():
     """A line per run with its own and the blind box's means, as `summary` has them."""
     runs = [run_of("a-1"), run_of("a-2", lam=0.1, drop="Mass")]

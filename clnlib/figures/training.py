@@ -30,9 +30,8 @@ def learning_curves(history: pd.DataFrame, names: Sequence[str], best: int, axes
             if column in history:
                 axes.plot("epoch", column, data=history, color=colour, lw=width, label=column)
     axes.axvline(best, color=BLIND, ls=":", lw=1)
-    axes.annotate(
-        " kept", (best, 1), xycoords=("data", "axes fraction"), va="top", color=BLIND, fontsize=8
-    )
+    axes.annotate(" kept", (best, 1), xycoords=("data", "axes fraction"), va="top", color=BLIND)
     axes.set_xlabel("epoch")
-    axes.legend(frameon=False, fontsize=8)
+    axes.label_outer()
+    axes.legend(frameon=False, ncols=2)
     return axes

@@ -34,7 +34,16 @@ from clnlib.tables.significance import (
     styled_nested,
     styled_runs,
 )
-from clnlib.tables.summary import by_split, label_auc, labels, overview, paper_runs, summary
+from clnlib.tables.summary import (
+    by_split,
+    label_auc,
+    labels,
+    overview,
+    paper_runs,
+    styled_label_auc,
+    styled_summary,
+    summary,
+)
 
 __all__ = [
     "accuracy_by_threshold",
@@ -66,9 +75,11 @@ __all__ = [
     "styled_classification",
     "styled_complexity",
     "styled_effects",
+    "styled_label_auc",
     "styled_latency",
     "styled_nested",
     "styled_pooling",
     "styled_runs",
+    "styled_summary",
     "summary",
 ]

@@ -74,6 +74,14 @@ def summary(
     return pd.DataFrame.from_dict(table, orient="index", columns=columns)
 
 
+def styled_summary(table: pd.DataFrame) -> Page:
+    """What `summary` gives as a table: the network and the blind box with their intervals."""
+    shown = pd.DataFrame(index=table.index)
+    shown["network"] = cells(table, "network", "low", "high", digits=3)
+    shown["blind box"] = cells(table, "blind box", "blind low", "blind high", digits=3)
+    return page(shown, "Means over findings with 95 % intervals over patients.")
+
+
 def label_auc(run: Run, resamples: int = LABEL_RESAMPLES) -> pd.DataFrame:
     """AUC of each label of a stage-1 run, and their mean, on validation and test.
 
@@ -94,6 +102,12 @@ def label_auc(run: Run, resamples: int = LABEL_RESAMPLES) -> pd.DataFrame:
         for name, values in zip(("", " low", " high"), zip(*numbers, strict=True), strict=True):
             parts[part + name] = values
     return pd.DataFrame(parts, index=[*run.findings, metrics.MEAN])
+
+
+def styled_label_auc(table: pd.DataFrame) -> Page:
+    """What `label_auc` gives as a table."""
+    shown = {p: cells(table, p, f"{p} low", f"{p} high", digits=3) for p in ("validation", "test")}
+    return page(pd.DataFrame(shown, table.index), "AUC with 95 % intervals over patients.")
 
 
 def labels(runs: Sequence[Run]) -> list[str]:
