@@ -218,17 +218,22 @@ def receipt(study: str) -> list[str]:
         "- " + ", ".join(versions),
         f"- device: {told('device')}",
         "",
-        "| run | parameters sha256 | seconds | best epoch |",
-        "|---|---|---|---|",
-        *(_line(run) for run in stages),
+        "| run | what runs differ in | parameters sha256 | seconds | best epoch |",
+        "|---|---|---|---|---|",
+        *(_line(run, stages) for run in stages),
     ]
 
 
-def _line(run: runs.Run) -> str:
-    parameters = runs.digest([runs.as_json(run.parameters)])[:12]
+def _line(run: runs.Run, study: list[runs.Run]) -> str:
+    """A run's row; values that all runs of its stage share are left out."""
+    p = run.parameters
+    peers = [r.parameters for r in study if r.parameters["stage"] == p["stage"]]
+    differing = [name for name in p if len({str(peer.get(name)) for peer in peers}) > 1]
+    told = ", ".join(f"{name} {Path(str(p[name])).name}" for name in differing) or "–"
+    digest = runs.digest([runs.as_json(p)])[:12]
     facts = run.provenance
-    name = f"`{run.folder.name}`"
-    return f"| {name} | `{parameters}` | {facts['seconds']:.0f} | {facts['best_epoch']} |"
+    cells = (f"`{run.folder.name}`", told, f"`{digest}`", f"{facts['seconds']:.0f}")
+    return f"| {' | '.join(cells)} | {facts['best_epoch']} |"
 
 
 def _of_stage(study: str, stage: str) -> list[runs.Run]:

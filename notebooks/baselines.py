@@ -58,7 +58,7 @@ for axes, (name, each) in zip(panels.flat, boxes.items(), strict=True):
 # %%
 accuracy = {split: tables.blind_accuracy(run, convention) for split, run in splits.items()}
 for split, run in splits.items():
-    title = f"{split}; network: {tables.labels([run])[0]}"
+    title = f"{split}; network: {tables.labels([run], found)[0]}"
     display(tables.styled_blind(accuracy[split], title))
 
 # %% [markdown]
@@ -69,5 +69,5 @@ for split, run in splits.items():
 # not rest on them.
 
 # %%
-for frame in accuracy.values():
-    display(tables.styled_beaten(tables.beaten(frame)))
+for split, frame in accuracy.items():
+    display(tables.styled_beaten(tables.beaten(frame), split))

@@ -34,9 +34,9 @@ print(f"study {parameters.study}: {len(found)} finished runs; conventions: {para
 # ## Table 2
 #
 # Every run of the study above the paper's rows. The paper's methods were tested on test sets of
-# their own, of other sizes and other labels; only the runs of one study share theirs. Phantoms are
-# drawn, so that a study of them says nothing about the paper. A dash: no
-# such finding in the test part.
+# their own, of other sizes and other labels; runs of one study share theirs where they share the
+# split. A study of phantoms, which are drawn, says nothing about the paper. A dash: no such finding
+# in the test part.
 
 # %%
 study_runs = dict(zip(tables.labels(found), found, strict=True))
@@ -46,8 +46,7 @@ tables.beside_table2(areas)
 # %% [markdown]
 # ## Finding by finding
 #
-# One run per backbone: that with the λ of the paper's Table 2, or the first where the study has
-# none. Percentile and BCa intervals part where a finding has few patients or its AUC is near 1:
+# One run per backbone: that nearest to the paper's λ and recipe. Percentile and BCa intervals part where a finding has few patients or its AUC is near 1:
 # where they do, trust neither to the second digit.
 
 # %%

@@ -11,7 +11,7 @@
 # and a check that the maps depend on what was learnt.
 #
 # Heat maps of the true finding are told the class, as weakly supervised localisation is evaluated.
-# One run per backbone: that with the λ of the paper's tables, or the first. Heat maps need a run's
+# One run per backbone: that nearest to the paper's λ and recipe. Heat maps need a run's
 # weights and images; their boxes are then kept with the record, so a published record needs
 # neither.
 
@@ -36,7 +36,7 @@ from clnlib.tables import gradcam as cams
 found = records.study(parameters.study, parameters.runs)
 convention = metrics.conventions(parameters.conventions)
 shown_runs = tables.paper_runs(found)
-chosen = dict(zip(tables.labels(shown_runs), shown_runs, strict=True))
+chosen = dict(zip(tables.labels(shown_runs, found), shown_runs, strict=True))
 print(f"study {parameters.study}: {len(found)} finished runs, shown: {', '.join(chosen)}")
 
 # %% [markdown]

@@ -41,15 +41,15 @@ tables.overview(found, convention)
 # %% [markdown]
 # ## Table 1
 #
-# One run per backbone: that with the λ of the paper's Table 1, or the first where the study has
-# none. A dash: no such finding in the test part, or no such cell in the paper. “?” marks a printed
+# One run per backbone: that nearest to the paper's λ, split by patients and recipe. A dash: no such finding in the test part, or no such cell in the paper. “?” marks a printed
 # value whose transcription is in doubt. Beyond the paper: mean IoU, and the accuracy averaged over
 # T = 0.3, 0.5 and 0.7 (MaxBoxAcc). Where every box of a finding is found, or none, drawing patients
-# again cannot vary the share; Wilson's interval over boxes stands there.
+# again cannot vary the share; in the network's rows Wilson's interval over boxes stands there.
 
 # %%
 chosen = tables.paper_runs(found)
-for name, run in zip(tables.labels(chosen), chosen, strict=True):
+names = tables.labels(chosen, found)
+for name, run in zip(names, chosen, strict=True):
     display(tables.styled(tables.localisation(run, convention), name))
 
 # %% [markdown]
@@ -90,5 +90,5 @@ _ = figures.decay(tables.decay(chosen, convention), axes)
 # - `gated=yes`: a wrongly predicted finding is a miss.
 
 # %%
-for name, run in zip(tables.labels(chosen), chosen, strict=True):
+for name, run in zip(names, chosen, strict=True):
     display(tables.styled_effects(tables.convention_effects(run), name))

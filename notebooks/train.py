@@ -6,7 +6,7 @@
 # of 16, rate 0.001 halved every 4 epochs, stopping after 20 epochs without a better validation
 # loss.
 #
-# The default draws phantoms and learns from scratch in minutes. `-p dataset nih880` takes the real
+# One run; the page of a study shows its first. The default draws phantoms and learns from scratch in minutes. `-p dataset nih880` takes the real
 # images with the paper's 224 pixels and schedule. A killed run goes on after its last epoch when
 # started again with the same parameters.
 

@@ -195,6 +195,16 @@ def test_a_range_of_one():
     assert got["sd"].isna().all()
 
 
+def test_no_best_where_there_is_nothing_to_choose():
+    """One λ, or equal values, name no best λ."""
+    rows = [
+        {"backbone": "own", "setting": "", "lam": lam, "quantity": "mean AUC", "value": 0.5}
+        for lam in (0.1, 0.4)
+    ]
+    for frame in (pd.DataFrame(rows), pd.DataFrame(rows[:1])):
+        assert ablation.ranges(frame, published.lambda_ranges())["best"].isna().all()
+
+
 def test_printed_ranges():
     """The six of section 3.4.2, each a range that holds its deviation twice and Table 2's mean.
 

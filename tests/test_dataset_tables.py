@@ -128,14 +128,15 @@ def test_found_on_phantom_tells_every_backbone(real):
 
 
 def test_found_on_real_counts_runs_above_the_blind_box(real):
-    """A run whose boxes are the true ones lies above the blind box, one without boxes does not."""
+    """A run whose boxes are the true ones lies above the blind box, one without boxes below."""
     run = real[0]
     true = run.predictions.assign(**{p: run.predictions[p[1:]] for p in PREDICTED_BOX})
     none = run.predictions.assign(**dict.fromkeys(PREDICTED_BOX, 0.0))
     pair = [replace(run, predictions=table) for table in (true, none)]
     text = start.found_on_real(pair, resamples=20)
-    assert "2 runs in several settings" in text and "mean IoU 0.000 to 1.000" in text
+    assert "2 runs: mean AUC" in text and "mean IoU 0.000 to 1.000" in text
     assert "has 1.000 (1.000 to 1.000)" in text and "in 1 of the 2 runs" in text
+    assert text.endswith("wholly below that box's, in 1 wholly above.")
 
 
 def test_found_in_print_counts_claims():
@@ -143,5 +144,5 @@ def test_found_in_print_counts_claims():
     table = start.audit.claims()
     number = start.audit.summary(table)
     text = start.found_in_print()
-    assert text.startswith(f"Of {len(table)} claims, {number[start.REPRODUCED]} are reproduced")
+    assert text.startswith(f"Of {len(table)} statements, {number[start.REPRODUCED]} are reproduced")
     assert f"{number[start.DIFFERS]} differ" in text

@@ -269,6 +269,15 @@ def test_accuracy_by_threshold_of_unknown_values(column):
     assert name.xy == pytest.approx((0.6, 0.35))  # the last value that is known
 
 
+def test_a_single_point_is_named_beside_it(column):
+    """A name at the edge, joined to one point by a line, would read as a series."""
+    frame = series("CAM, paper", "paper", 0.6)
+    frame.loc[1:, "value"] = np.nan
+    figures.accuracy_by_threshold(frame, column)
+    (name,) = names(column)
+    assert name.xy == pytest.approx((0.1, 0.6)) and name.arrow_patch is None
+
+
 def test_decay(column):
     """Per cents from 0 to 100, on the same terms."""
     frame = figure_2().assign(value=30.0, low=20.0, high=40.0)

@@ -226,7 +226,7 @@ def test_the_receipt_names_what_the_numbers_rest_on(small_run, tmp_path):
     for key in ("data_sha256", "split_sha256", "code_sha256"):
         assert facts[key][:12] in text
     wanted = runs.digest([runs.as_json(small_run.parameters)])[:12]
-    assert f"`{small_run.folder.name}` | `{wanted}` | {facts['seconds']:.0f} |" in text
+    assert f"`{small_run.folder.name}` | – | `{wanted}` | {facts['seconds']:.0f} |" in text
     assert f"keras {facts['versions']['keras']}" in text and facts["device"] in text
 
 

@@ -307,7 +307,7 @@ def test_beaten_by_hand():
     last = got.iloc[-1]
     assert (last["cln_beaten"], last["cln_cells"]) == ((cln["value"] < 0.8).sum(), len(cln))
     assert last["published_cells"] == (printed["family"] == "sota").sum()
-    assert "all T" in tables.styled_beaten(tables.beaten(frame)).to_html()
+    assert "all T" in tables.styled_beaten(tables.beaten(frame), "a").to_html()
 
 
 def test_beaten_without_the_papers_findings():
@@ -315,7 +315,7 @@ def test_beaten_without_the_papers_findings():
     frame = pd.DataFrame({"series": "always", "T": 0.1, "finding": ["crack"], "value": 1.0})
     got = tables.beaten(frame)
     assert (got["cln_cells"] == 0).all() and got["cln_share"].isna().all()
-    assert (tables.styled_beaten(got).data == "–").all().all()
+    assert (tables.styled_beaten(got, "a").data == "–").all().all()
 
 
 def test_blind_boxes():
@@ -355,6 +355,14 @@ def test_labels_name_the_split_where_it_differs():
         "CLN-CheXNet, λ = 0.1, patient split",
     ]
     assert [run.folder.name for run in tables.paper_runs(runs[::-1])] == ["a-1"]
+    assert tables.labels(runs[1:2], runs) == ["CLN-CheXNet, λ = 0.4, box split"]
+
+
+def test_paper_runs_prefer_the_papers_recipe():
+    """Among runs of one λ and split the one with the paper's recipe is shown, else the first."""
+    recipe = {"augment": False, "bn_momentum": None, "learning_rate": 0.001, "patience": 20}
+    runs = [run_of("1", **recipe | {"patience": 8}), run_of("2", **recipe), run_of("3", **recipe)]
+    assert [run.folder.name for run in tables.paper_runs(runs)] == ["2"]
 
 
 def test_paper_runs():

@@ -115,14 +115,15 @@ def ranges(frame: pd.DataFrame, printed: pd.DataFrame) -> pd.DataFrame:
     -------
     DataFrame
         Index `backbone`, `setting`, `quantity`; `number` of λ; `min`, `max`; `sd`, of the sample
-        (NaN for one λ); `best`, the λ of the highest value (the lowest on ties); `paper_min`,
-        `paper_max`, `paper_sd`, NaN where nothing is printed.
+        (NaN for one λ); `best`, the λ of the highest value (the lowest on ties, NaN where all are
+        equal); `paper_min`, `paper_max`, `paper_sd`, NaN where nothing is printed.
     """
     keys = ["backbone", "setting", "quantity"]
     table = frame.groupby(keys, sort=False)["value"].agg(["count", "min", "max", "std"])
     table = table.rename(columns={"count": "number", "std": "sd"})
     ordered = frame.dropna(subset="value").sort_values(["value", "lam"], ascending=[False, True])
-    table["best"] = ordered.groupby(keys)["lam"].first()
+    best = ordered.groupby(keys)["lam"].first().reindex(table.index)
+    table["best"] = best.where((table["number"] > 1) & (table["max"] > table["min"]))
     beside = printed.reindex(table.index.get_level_values("backbone")).set_axis(table.index)
     beside[table.index.get_level_values("quantity") != AUC] = np.nan
     names = {"auc_low": "paper_min", "auc_high": "paper_max", "auc_sd": "paper_sd"}

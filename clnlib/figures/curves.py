@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from clnlib.figures.labels import Label, label_right
-from clnlib.figures.style import BLIND, COLUMN, OTHER, PAPER, PREDICTED, SERIES, SMALL
+from clnlib.figures.style import BLIND, COLUMN, OTHER, PAPER, PREDICTED, SERIES, SMALL, TINY
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -43,7 +43,8 @@ def accuracy_by_threshold(curves: pd.DataFrame, axes: "Axes") -> "Axes":
     """IoU accuracy against T: ours beside the printed series and the blind boxes (Figures 2, 5).
 
     Ours are thick, in colour, in the band of their interval; baselines are grey in a grey band;
-    the paper's are thin and dashed. Every series is named at its right end.
+    the paper's are thin and dashed. Every series is named at its right end, a single point beside
+    it.
 
     Parameters
     ----------
@@ -81,9 +82,13 @@ def _series(frame: pd.DataFrame, axes: "Axes") -> "Axes":
             line = line.sort_values("T")
             colour = {"paper": PAPER, "baseline": BLIND}.get(kind, SERIES[number % len(SERIES)])
             _line(line, kind, str(name), colour, axes)
-            if (known := line.dropna(subset="value")).size:
+            known = line.dropna(subset="value")
+            if len(known) > 1:
                 end = known.iloc[-1]
                 labels.append(Label(str(name), colour, end["T"], end["value"]))
+            elif len(known):  # a line from a single point to the edge would read as a series
+                axes.annotate(str(name), tuple(known[["T", "value"]].iloc[0]), (4, 0), va="center",
+                              textcoords="offset points", color=colour, fontsize=TINY)  # fmt: skip
     axes.set_xticks(sorted(frame["T"].unique()))
     label_right(labels[::-1], axes)
     return axes

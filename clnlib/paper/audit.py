@@ -106,9 +106,10 @@ def _another_network(tables: printed.Printed) -> Finding:
 def _no_common_test_set(table: pd.DataFrame) -> Finding:
     found = table.set_index("id")["recomputed"]
     text = (
-        f"Of the class sizes that give Table 1's accuracies, {found['test-subset']}; in all "
-        f"{found['split-80']} ({counts().multi_box} of {counts().boxed} boxed images have several "
-        f"boxed findings); rows grouped by predicted finding would leave one test set possible."
+        f"Of the class sizes that give Table 1's accuracies, {found['test-subset']}; as a whole "
+        f"test set {found['split-80']} ({counts().multi_box} of {counts().boxed} boxed images have "
+        "several boxed findings); rows grouped by predicted finding would leave one test set "
+        "possible."
     )
     ids = ["test-subset", "split-80", "share-of-images", "single-label"]
     return "No one test set, by true finding, gives all variants' accuracies", text, ids

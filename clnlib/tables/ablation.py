@@ -20,7 +20,10 @@ def styled_values(frame: pd.DataFrame) -> Page:
     frame
         From `clnlib.evaluation.ablation.by_lambda`.
     """
-    caption = "Test part, means over findings, 95 % intervals over patients; seeds are averaged."
+    caption = (
+        "Test part, means over findings, 95 % intervals over patients; seeds are averaged. T: IoU "
+        "accuracy at T."
+    )
     settings = frame[["backbone", "setting", "differs"]].drop_duplicates()
     for row in settings[settings["setting"] != ""].itertuples():
         caption += f" {row.backbone}, setting {row.setting}: {row.differs}."
@@ -40,7 +43,7 @@ def styled_differences(frame: pd.DataFrame) -> Page:
     compared = frame.groupby(["backbone", "setting", "lam"])["difference"].transform("count") > 0
     caption = (
         "Difference from the paper's λ of the backbone, on the same resamples of patients, with "
-        "95 % intervals. Seeds are not resampled."
+        "95 % intervals. Seeds are not resampled. T: IoU accuracy at T."
     )
     return page(_wide(frame, texts)[_wide(frame, compared).any(axis=1)], caption)
 
@@ -61,7 +64,8 @@ def styled_ranges(ranges: pd.DataFrame) -> Page:
     """
     caption = (
         "Over the λ that were run. The best λ is told for information: it is picked on the test "
-        "part. The paper prints ranges of the mean AUC only."
+        "part; a dash where only one was run or all are equal. The paper prints ranges of the mean "
+        "AUC only."
     )
     table = ranges.assign(best=[MISSING if np.isnan(b) else f"{b:g}" for b in ranges["best"]])
     names = {"number": "number of λ", "best": "best λ"}
@@ -74,6 +78,7 @@ def _wide(frame: pd.DataFrame, values: object) -> pd.DataFrame:
     long = frame.assign(shown=values)
     wide = long.pivot(index=keys, columns="quantity", values="shown")[list(QUANTITIES)]
     wide = wide.loc[pd.MultiIndex.from_frame(frame[keys].drop_duplicates())]
+    wide = wide.rename(columns=lambda c: c.replace("IoU accuracy, ", ""))
     return _named(wide.rename(index="{:g}".format, level="lam").rename_axis(columns=None))
 
 

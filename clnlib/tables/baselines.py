@@ -80,7 +80,7 @@ def styled_blind(frame: pd.DataFrame, title: str) -> Page:
         f"{title}: IoU accuracy of boxes that never see the image, chosen on "
         "the training part, on the test part, with 95 % intervals over patients. All but "
         "“class-agnostic” are told the true finding; “best-per-threshold” is another box at "
-        "every T.",
+        "every T. An interval of no width: resampling cannot vary the share; it is not certain.",
     )
 
 
@@ -118,7 +118,7 @@ def beaten(frame: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(lines)
 
 
-def styled_beaten(frame: pd.DataFrame) -> Page:
+def styled_beaten(frame: pd.DataFrame, title: str) -> Page:
     """`beaten`'s frame as a page shows it: baselines down, T across."""
 
     def text(line: pd.Series, name: str) -> str:
@@ -132,8 +132,9 @@ def styled_beaten(frame: pd.DataFrame) -> Page:
             lines.setdefault((title, line["series"]), {})[head] = text(line, name)
     return page(
         pd.DataFrame.from_dict(lines, orient="index"),
-        "Legible cells of the paper's Table 1 (finding and T) in which a box that never sees the "
-        "image has the higher IoU accuracy; on this run's test part, which is not the paper's.",
+        f"{title}: legible cells of the paper's Table 1 (finding and T) in which a box that never "
+        "sees the image has the higher IoU accuracy; on this split's test part, which is not the "
+        "paper's.",
     )
 
 

@@ -153,8 +153,10 @@ def styled(frame: pd.DataFrame, title: str) -> Page:
     caption = (
         f"{title}: IoU accuracy at T and its companions on {total['n_boxes']} "
         f"boxes in {total['n_images']} images of {total['n_patients']} patients, with 95 % "
-        "intervals over patients (Wilson's over boxes where all hit or all miss). The blind box "
-        "is the class medoid of the training boxes, told the true finding. “?”: a printed value "
+        "intervals over patients (in the network's rows Wilson's over boxes where all hit or all "
+        "miss; elsewhere an interval of no width says that resampling cannot vary the share, not "
+        "that it is certain). The blind box is the class medoid of the training boxes, told the "
+        "true finding. “?”: a printed value "
         "of doubtful transcription."
     )
     return page(pd.DataFrame(lines, index=findings).T, caption)

@@ -203,10 +203,13 @@ def styled_runs(compared: pd.DataFrame, runs: Sequence[Run], caption: str) -> Pa
     """`compare_runs` of some runs for a page: one line per quantity and pair."""
     names = dict(zip((run.folder.name for run in runs), labels(runs), strict=True))
     named = compared.assign(a=compared["a"].map(names), b=compared["b"].map(names))
-    shown = named.set_index(["quantity", "a", "b"])
+    named = named.dropna(subset="p")  # other test rows: no comparison
+    heads = {"a": "first", "b": "second", "value_a": "of the first", "value_b": "of the second"}
+    shown = named.rename(columns=heads | {"p_holm": "p (Holm)"})
+    shown = shown.set_index(["quantity", "first", "second"])
     signed = ["difference", "low", "high"]
     shown[signed] = shown[signed].map(lambda x: MISSING if np.isnan(x) else f"{x:+.3f}")
-    shown[["p", "p_holm"]] = shown[["p", "p_holm"]].map(_p)
+    shown[["p", "p (Holm)"]] = shown[["p", "p (Holm)"]].map(_p)
     return page(shown, caption)
 
 

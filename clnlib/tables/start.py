@@ -44,11 +44,12 @@ def found_on_real(runs: Sequence[Run], resamples: int = bootstrap.RESAMPLES) -> 
     box = pd.Series([table.loc["mean IoU", "network"] for table in tables])
     best = tables[int(box.argmax())].loc["mean IoU"]
     better = sum(t.loc["mean IoU", "low"] > t.loc["mean IoU", "blind high"] for t in tables)
+    worse = sum(t.loc["mean IoU", "high"] < t.loc["mean IoU", "blind low"] for t in tables)
     return (
-        f"{len(runs)} runs in several settings: mean AUC {auc.min():.3f} to {auc.max():.3f}, mean "
+        f"{len(runs)} runs: mean AUC {auc.min():.3f} to {auc.max():.3f}, mean "
         f"IoU {box.min():.3f} to {box.max():.3f}. The best of them on these test images has "
-        f"{_told(best)}, the box that never sees the image {_blind(best)}; in {better} of the "
-        f"{len(runs)} runs the interval lies wholly above that box's."
+        f"{_told(best)}, the box that never sees the image {_blind(best)}; in {worse} of the "
+        f"{len(runs)} runs the interval lies wholly below that box's, in {better} wholly above."
     )
 
 
@@ -57,8 +58,8 @@ def found_in_print() -> str:
     table = audit.claims()
     number = audit.summary(table)
     return (
-        f"Of {len(table)} claims, {number[REPRODUCED]} are reproduced from print or public tables, "
-        f"{number[DIFFERS]} differ, and the rest cannot be decided without the authors' data."
+        f"Of {len(table)} statements, {number[REPRODUCED]} are reproduced from print or public "
+        f"tables, {number[DIFFERS]} differ, the rest cannot be decided without the authors' data."
     )
 
 

@@ -35,7 +35,8 @@ def page(frame: pd.DataFrame, caption: str) -> Page:
     """
     name = hashlib.sha256((caption + frame.to_csv()).encode()).hexdigest()[:10]
     props = {
-        "caption": "caption-side: top; text-align: left; max-width: 60em",
+        "caption": "caption-side: top; text-align: left; max-width: min(60em, calc(100vw - 3rem)); "
+        "position: sticky; left: 0; overflow-wrap: anywhere",
         "td": "text-align: right; vertical-align: top; padding: 0.2em 0.4em",
         "th": "white-space: nowrap; vertical-align: top",
         ".aside": "white-space: nowrap; font-size: 85%",

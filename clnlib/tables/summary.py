@@ -21,6 +21,9 @@ QUANTITIES: tuple[tuple[str, float], ...] = (
 )
 """What Table 1 and its companions hold: quantity and T, as the last axis of `samples` has them."""
 
+RECIPE = {"augment": False, "bn_momentum": None, "learning_rate": 0.001, "patience": 20}
+"""What section 2.3 says, and what it does not mention as Keras has it."""
+
 LABEL_RESAMPLES = 2000  # of stage 1's test part, twenty thousand images: 0.4 GB of counts
 
 
@@ -110,11 +113,19 @@ def styled_label_auc(table: pd.DataFrame) -> Page:
     return page(pd.DataFrame(shown, table.index), "AUC with 95 % intervals over patients.")
 
 
-def labels(runs: Sequence[Run]) -> list[str]:
+def labels(runs: Sequence[Run], among: Sequence[Run] = ()) -> list[str]:
     """A name for every run: variant, λ, the split where there are several kinds; seed and digest
     where those are not enough.
+
+    Parameters
+    ----------
+    runs
+        To be named.
+    among
+        The runs from which the names tell them apart, `runs` among them; default `runs` alone.
     """
-    several = len({run.parameters.get("protocol") for run in runs}) > 1
+    among = among or runs
+    several = len({run.parameters.get("protocol") for run in among}) > 1
 
     def named(run: Run, seed: bool, digest: bool) -> str:
         backbone = run.parameters["backbone"]
@@ -124,23 +135,25 @@ def labels(runs: Sequence[Run]) -> list[str]:
         return text + (f" ({run.folder.name.rsplit('-', 1)[-1]})" if digest else "")
 
     seed, digest = (False, True, True), (False, False, True)
-    tries = [[named(r, s, d) for r in runs] for s, d in zip(seed, digest, strict=True)]
+    tries = [[named(r, s, d) for r in among] for s, d in zip(seed, digest, strict=True)]
     times = [Counter(names) for names in tries]
-    return [
-        next((n for n, count in zip(names, times, strict=True) if count[n] == 1), names[-1])
-        for names in zip(*tries, strict=True)
-    ]
+    found = {
+        id(run): next(
+            (n for n, count in zip(names, times, strict=True) if count[n] == 1), names[-1]
+        )
+        for run, *names in zip(among, *tries, strict=True)
+    }
+    return [found[id(run)] for run in runs]
 
 
 def paper_runs(runs: Sequence[Run]) -> list[Run]:
-    """Each backbone's first run, those with the λ of the paper's tables before all others.
+    """Each backbone's run nearest the paper: its λ, patients apart, its recipe; else the first."""
 
-    Among these, runs split by patients come first.
-    """
-
-    def rank(run: Run) -> tuple[bool, bool]:
-        wanted = published.LAMBDAS.get(run.parameters["backbone"])
-        return run.parameters["lam"] == wanted, run.parameters.get("protocol") == "patient"
+    def rank(run: Run) -> tuple[bool, bool, int]:
+        p = run.parameters
+        kept = sum(p.get(name) == value for name, value in RECIPE.items())
+        wanted = published.LAMBDAS.get(p["backbone"])
+        return p["lam"] == wanted, p.get("protocol") == "patient", kept
 
     best: dict[str, Run] = {}
     for run in runs:
