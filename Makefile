@@ -9,7 +9,7 @@ export PYDEVD_DISABLE_FILE_VALIDATION ?= 1
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 PROFILE ?= local
 SNAKEMAKE := snakemake --profile workflow/profiles/$(PROFILE)
-CONFIG = --config study=$(STUDY) $(if $(IMAGENET),imagenet=$(IMAGENET))
+CONFIG = --config study=$(STUDY) $(if $(IMAGENET),"imagenet=$(IMAGENET)")
 
 .PHONY: book study report site pdf test lint notebooks clean
 
@@ -17,7 +17,7 @@ book: .venv/installed
 	$(SNAKEMAKE) --config study=phantom -- study site
 	$(MAKE) report STUDY=phantom
 	$(MAKE) site
-	@echo "how far these records lie from the ones before:"; cat build/compared/phantom/*.txt
+	@echo "how far these records lie from the ones before:"; cat build/compared/phantom/*.txt 2>/dev/null || echo "nothing was published anew"
 
 # Any study: make study STUDY=nih880-pilot [PROFILE=slurm] [IMAGENET=<weight file>]
 study: .venv/installed
@@ -27,7 +27,7 @@ study: .venv/installed
 # Snakemake's report of a study that has run, for the site's downloads.
 report: .venv/installed
 	mkdir -p build/report
-	$(SNAKEMAKE) $(CONFIG) --report build/report/$(STUDY).html -- study
+	$(SNAKEMAKE) $(CONFIG) --report build/report/$(basename $(notdir $(STUDY))).html -- study
 
 # The site from the pages that are there.
 site: .venv/installed

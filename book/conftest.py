@@ -57,6 +57,9 @@ def _finds_all(page: Path) -> bool:
         plan = jobs.plan(study)
     except InputError:
         return False
+    data = Path(plan.study.trainings()[0].dataset).expanduser()
+    if data.suffix and not data.is_absolute():
+        return False  # relative to the checkout; the kernel starts in the page's folder
     needed = [paths.stores() / f"{study}.ready"]
     if page.stem in plan.shown:
         needed.append(paths.runs() / study / plan.shown[page.stem] / "done")

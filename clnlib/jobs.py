@@ -10,7 +10,7 @@ from clnlib import code, paths, runs
 from clnlib.data import phantom, sources
 from clnlib.errors import InputError, nearest
 from clnlib.evaluation import compared
-from clnlib.parameters import Parameters, Prepare, Train
+from clnlib.parameters import BOXED_DATA, Parameters, Prepare, Train
 from clnlib.studies import Study, load_study
 
 EVALUATION = ("localisation", "classification", "baselines", "ablation", "significance")
@@ -43,7 +43,8 @@ class Plan:
     prepare
         papermill's words for the page about the data.
     data
-        A digest of the images' names, sizes and options; "missing" where they are not there.
+        A digest of the first stage-2 data set: its images' names, sizes and options, and a
+        reader's own boxes; "missing" where they are not there.
     """
 
     study: Study
@@ -131,7 +132,9 @@ def _data(parameters: Train) -> str:
         source = sources.boxed(parameters)
     except InputError:
         return "missing"
-    return runs.digest([*source.rows["image"], *sorted(source.options.items())])[:16]
+    named = parameters.dataset in BOXED_DATA  # their tables are the package's own
+    rows = source.rows["image"] if named else [source.rows.to_csv(index=False)]
+    return runs.digest([*rows, *sorted(source.options.items())])[:16]
 
 
 def decode(name: str) -> list[str]:
@@ -204,6 +207,9 @@ def drawn(study: str) -> Path:
 
 def publish(run: runs.Run, copy: Path) -> str:
     """Copy a record without its weights to the folder `copy`; how far it lies from the old copy."""
+    # Snakemake takes `done` away before the job; `provenance.json` is written right before it.
+    if (copy / "provenance.json").exists():
+        (copy / "done").touch()
     try:
         told = compared.sentence(run, runs.read(copy))
     except InputError:

@@ -21,12 +21,14 @@ def alone(file: Path, doing: str) -> Iterator[None]:
 
     file.parent.mkdir(parents=True, exist_ok=True)
     # Not shared among threads either: each call waits for all others.
-    lock = FileLock(file, is_singleton=False)
+    lock = FileLock(file, is_singleton=False, fallback_to_soft=False)
     try:
         lock.acquire(timeout=0)
     except Timeout:
         print(f"{file.parent}: waiting for another process that {doing}", file=sys.stderr)
         lock.acquire()
+    except OSError as error:  # some cluster file systems have no locks
+        print(f"{file.parent}: {error.strerror}; only one process may be here", file=sys.stderr)
     try:
         yield
     finally:

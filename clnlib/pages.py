@@ -254,10 +254,15 @@ def main() -> None:
     given = words.parse_args()
     book = page(given.executed, given.page, given.study)
     text = re.sub(r"0x[0-9a-f]{8,}", "0x…", nbformat.writes(book)) + "\n"  # type: ignore[no-untyped-call]
+    for folder, short in ((paths.CHECKOUT, ""), (Path.home(), "~/")):
+        if folder != Path(folder.anchor):  # a home of "/" would match every address
+            text = text.replace(f"{folder.as_posix()}/", short)
     files = {given.page: text, given.page.with_suffix(".csv"): csv(book)}
     for path, content in files.items():
         if content:
             runs.write_atomically(path, functools.partial(_write, content))
+        else:
+            path.unlink(missing_ok=True)
 
 
 def _write(content: str, path: Path) -> None:

@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from clnlib import explore, jobs, pages, runs, site, tables
+from clnlib import explore, jobs, pages, paths, runs, site, tables
 from clnlib.errors import InputError
 from clnlib.evaluation import metrics
 from clnlib.parameters import Prepare
@@ -45,6 +45,21 @@ def _executed(path, *outputs, tags=(), source="x = 1"):
     )  # fmt: skip
     nbformat.write(book, path)
     return path
+
+
+def test_a_page_names_no_folder_of_a_machine(tmp_path, monkeypatch):
+    """Paths in the checkout and the home folder are shortened; a table that went takes its CSV."""
+    home = tmp_path / "home"
+    monkeypatch.setenv("HOME", str(home))
+    source = f"weights = '{home}/w.h5'; here = '{paths.CHECKOUT}/clnlib'; site = 'https://a/b'"
+    file = _executed(tmp_path / "executed.ipynb", source=source)
+    page, table = tmp_path / "page.ipynb", tmp_path / "page.csv"
+    table.write_text("old")
+    monkeypatch.setattr("sys.argv", ["pages", str(file), str(page)])
+    pages.main()
+    cell = nbformat.read(page, as_version=4).cells[1]
+    assert cell.source == "weights = '~/w.h5'; here = 'clnlib'; site = 'https://a/b'"
+    assert not table.exists()
 
 
 def test_a_page_has_no_machine_talk(tmp_path):
