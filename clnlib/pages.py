@@ -59,7 +59,8 @@ def page(executed: Path, target: Path, study: str = SITE) -> Any:
             for tag in set(tags) & set(HIDDEN):
                 cell.metadata["tags"] = [*tags, "hide-input"]
                 cell.metadata["mystnb"] = kept.get("mystnb", {}) | {"code_prompt_show": HIDDEN[tag]}
-            cell.outputs = [_clean(output, executed) for output in cell.outputs if _wanted(output)]
+            wanted = [_clean(output, executed) for output in cell.outputs if _wanted(output)]
+            cell.outputs = _joined(wanted)
             if IMAGES in tags and not drawn:
                 _take_pictures(cell, executed)
     files = f"- {{download}}`the notebook of this page <{name}.ipynb>`"
@@ -173,6 +174,17 @@ def _wanted(output: Any) -> bool:
     if output.output_type == "stream":
         return output.name != "stderr"
     return not (output.output_type == "display_data" and set(output.data) == {"text/plain"})
+
+
+def _joined(outputs: list[Any]) -> list[Any]:
+    """Outputs with what was printed in a row as one; progress between had parted it."""
+    joined: list[Any] = []
+    for output in outputs:
+        if joined and output.output_type == joined[-1].output_type == "stream":
+            joined[-1]["text"] += output["text"]
+        else:
+            joined.append(output)
+    return joined
 
 
 def _clean(output: Any, executed: Path) -> Any:

@@ -36,10 +36,10 @@ figure, axes = plt.subplots(figsize=(3.5, 3.2), layout="constrained")
 _ = figures.accuracy_by_threshold(tables.curves(tables.paper_runs(pilot)), axes)
 
 # %% [markdown]
-# *Mean IoU accuracy on the real images: the share of boxes whose overlap with the expert's (IoU, 0 to
-# 1) is above T. Orange: the pilot's run with λ = 0.4, split by patients, not its best. Dash-dotted:
-# the box that never sees the image, on the same test images. Dashed: the paper's printed means, on
-# test images of its own.*
+# *Mean IoU accuracy on the real images: the share of boxes whose overlap with the expert's (IoU) is
+# above T. Orange: the pilot's run with λ = 0.4, split by patients, not its best. Dash-dotted: the box
+# that never sees the image, on the same test images. Dashed: the paper's printed means, on test
+# images of its own.*
 #
 # ## Run it yourself
 #

@@ -47,6 +47,21 @@ def _executed(path, *outputs, tags=(), source="x = 1"):
     return path
 
 
+def test_what_is_printed_in_a_row_is_one_output(tmp_path):
+    """Progress, which a page leaves out, does not part the lines of a training."""
+    v4 = nbformat.v4
+    outputs = [
+        v4.new_output("stream", name="stdout", text="epoch 1\n"),
+        v4.new_output("display_data", data={"text/plain": "steps: 3/9"}),
+        v4.new_output("stream", name="stdout", text="epoch 2\n"),
+        v4.new_output("display_data", data={"text/html": "<b>x</b>"}),
+        v4.new_output("stream", name="stdout", text="end\n"),
+    ]
+    file = _executed(tmp_path / "x.ipynb", *outputs)
+    shown = pages.page(file, file).cells[1].outputs
+    assert [o.get("text") for o in shown] == ["epoch 1\nepoch 2\n", None, "end\n"]
+
+
 def test_a_page_names_no_folder_of_a_machine(tmp_path, monkeypatch):
     """Paths in the checkout and the home folder are shortened; a table that went takes its CSV."""
     home = tmp_path / "home"
