@@ -120,7 +120,7 @@ def test_prepare_train_and_predict_run(tmp_path):
 
     drawn = [sys.executable, "scripts/draw_phantoms.py", str(tmp_path / "drawn"), "--images", "4"]
     subprocess.run(drawn, check=True, cwd=ROOT, capture_output=True)
-    (run,) = (tmp_path / "runs" / "tests").iterdir()
+    (run,) = (done.parent for done in (tmp_path / "runs" / "tests").glob("*/done"))
     assert not (done := _papermill(
         "notebooks/predict.ipynb", tmp_path / "predict.ipynb", "-p", "run", run,
         "-p", "images", tmp_path / "drawn" / "images", "-p", "out", tmp_path / "predictions",
