@@ -227,17 +227,18 @@ def main(words: list[str]) -> None:
     """
     match words:
         case ["images", study, ready]:
-            _write(Path(ready), "".join(f"{sha256}\n" for sha256 in decode(study)))
+            write_text(Path(ready), "".join(f"{sha256}\n" for sha256 in decode(study)))
         case ["draw", run, folder]:
             draw(runs.read(run), Path(folder))
         case ["publish", done, copy, told]:
             line = publish(runs.read(Path(done).parent), Path(copy).parent)
-            _write(Path(told), f"{line}\n")
+            write_text(Path(told), f"{line}\n")
         case _:
             raise SystemExit(main.__doc__)
 
 
-def _write(path: Path, text: str) -> None:
+def write_text(path: Path, text: str) -> None:
+    """Write a text file, whole or not at all."""
     runs.write_atomically(path, lambda p: p.write_text(text, encoding="utf-8"))
 
 

@@ -6,7 +6,6 @@ notebook's own parameters say for sure that it read drawn images.
 
 import argparse
 import ast
-import functools
 import re
 from pathlib import Path
 from typing import Any
@@ -272,13 +271,9 @@ def main() -> None:
     files = {given.page: text, given.page.with_suffix(".csv"): csv(book)}
     for path, content in files.items():
         if content:
-            runs.write_atomically(path, functools.partial(_write, content))
+            jobs.write_text(path, content)
         else:
             path.unlink(missing_ok=True)
-
-
-def _write(content: str, path: Path) -> None:
-    path.write_text(content, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -54,7 +54,7 @@ def test_best_per_threshold_is_not_the_medoid():
 
 
 @given(st.integers(0, 10_000), st.sampled_from(metrics.THRESHOLDS))
-@settings(deadline=None, max_examples=12)
+@settings(max_examples=12)
 def test_best_per_threshold_beats_every_training_box(seed, threshold):
     """On the training rows of its finding no training box has a higher IoU accuracy at T."""
     table = rows(45, seed)
@@ -66,7 +66,7 @@ def test_best_per_threshold_beats_every_training_box(seed, threshold):
 
 
 @given(st.integers(0, 10_000))
-@settings(deadline=None, max_examples=12)
+@settings(max_examples=12)
 def test_medoid_and_median_by_definition(seed):
     """The medoid is a training box of the largest mean IoU; the median is NumPy's, never empty."""
     table = rows(45, seed)

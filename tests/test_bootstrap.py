@@ -90,7 +90,7 @@ def test_auc_of_a_missing_score():
 
 
 @given(st.integers(0, 10**6))
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 def test_auc_turns_with_the_score(seed):
     """Negated scores and swapped truth each give one minus the AUC, resample by resample."""
     patients, truth, score = data(30, seed)

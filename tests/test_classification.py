@@ -103,7 +103,7 @@ def test_roc_bands_by_hand():
 
 
 @given(st.integers(0, 10**6))
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 def test_roc_curves_rise_within_their_bands(seed):
     """A true-positive rate never falls with the false-positive rate, nor do the band's ends."""
     got = classification.roc_bands(predictions(20, seed), FINDINGS, resamples=30)

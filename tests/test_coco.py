@@ -200,9 +200,7 @@ FRACTIONS = st.tuples(
 )
 
 
-@settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(drawn=st.lists(st.tuples(SIDES, FRACTIONS), min_size=2, max_size=6))
 def test_boxes_written_as_coco_come_back(tmp_path, drawn):
     """Relative boxes in pixels of any image size return within float32's rounding."""

@@ -154,7 +154,7 @@ def test_iou_accuracy_by_hand():
 
 
 @given(st.integers(0, 1000))
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 def test_accuracy_falls_with_the_threshold(seed):
     """A larger T can only lose boxes."""
     table = metrics.iou_accuracy(predictions(30, seed), FINDINGS)

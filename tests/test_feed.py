@@ -171,7 +171,7 @@ def test_the_store_is_never_changed(tmp_path):
 # geometry
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(
     seed=st.integers(0, 2**32 - 1),
     flip=st.booleans(),

@@ -59,7 +59,7 @@ def test_a_map_that_selects_nothing_has_no_box():
     assert not heatmaps.pointing_game(dead, [[0, 0, 1, 1]]).any()
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(hnp.arrays(np.uint8, (6, 7)))
 def test_every_threshold_has_the_box_of_a_plain_search(grey):
     """The boxes of all thresholds at once are those of a flood fill at each."""
@@ -90,7 +90,7 @@ def _flooded(selected):
     return groups
 
 
-@settings(deadline=None, max_examples=10)
+@settings(max_examples=10)
 @given(MAPS, st.integers(0, 2**32 - 1))
 def test_no_rule_beats_the_upper_bound(maps, seed):
     """Row by row, no other rule's box overlaps the true one more, nor any of the grid's."""
@@ -116,7 +116,7 @@ def test_otsu_by_hand():
     assert heatmaps.otsu(np.full((3, 3), 7, np.uint8)) == 255  # nothing to split
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(hnp.arrays(np.uint8, (5, 5)).filter(lambda a: np.ptp(a) > 0))
 def test_otsu_maximises_the_variance_between_classes(grey):
     """No other threshold separates the two classes' means better, by the definition itself."""

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
@@ -102,7 +102,6 @@ def test_jpeg(tmp_path, mode):
     assert np.abs(pixels.astype(int) - 155).max() <= 1
 
 
-@settings(deadline=None)
 @given(hnp.arrays(np.uint8, hnp.array_shapes(min_dims=2, max_dims=2, max_side=20)))
 def test_png_is_lossless(pixels):
     """Any 8-bit grey PNG comes back bit for bit, whatever its name says."""
@@ -160,7 +159,6 @@ def test_bad_file(tmp_path, name):
     assert "0x" not in message
 
 
-@settings(deadline=None)
 @given(st.integers(1, 2000), st.sampled_from(["PNG", "JPEG"]))
 def test_truncation_never_passes(missing, kind):
     """However much of a PNG or JPEG is missing, it is an error and never grey fill."""
@@ -168,7 +166,6 @@ def test_truncation_never_passes(missing, kind):
         images._decode(encoded(NOISE, kind)[:-missing], Path("a"))
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=300), st.sampled_from([images.PNG, images.JPEG, bytes(128) + b"DICM"]))
 def test_garbage_is_an_input_error(tail, head):
     """Any bytes after a right start are an `InputError`, never a decoder's own exception."""
@@ -212,7 +209,6 @@ def test_resize_stretches():
     assert square[10, 30] == square[30, 10] == 0
 
 
-@settings(deadline=None)
 @given(st.integers(1, 40), st.integers(1, 40), st.integers(1, 20), st.integers(0, 255))
 def test_resize_keeps_flat(height, width, size, value):
     """A flat image stays flat, at its value, for any shape."""

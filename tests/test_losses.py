@@ -180,7 +180,7 @@ def test_agreement_with_plain_loops():
         np.testing.assert_allclose(values(BOX_LOSSES[name], true, box), expected, atol=3e-6)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(ANY_PAIRS)
 def test_agreement_with_the_evaluation(pairs):
     """What is trained is what is measured: the same IoU, for any boxes larger than a speck.
@@ -218,7 +218,7 @@ def test_agreement_with_keras_cv():
 # everywhere
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(ANY_PAIRS)
 def test_finite_everywhere(pairs):
     """Empty, inverted, equal, far: every value lies in its range, every gradient is finite."""
@@ -231,7 +231,7 @@ def test_finite_everywhere(pairs):
         assert np.isfinite(gradients(loss, true, box)).all(), loss.__name__
 
 
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 @given(COORDINATE, COORDINATE, COORDINATE, COORDINATE)
 def test_equal_boxes(x1, y1, x2, y2):
     """A box against itself has finite gradients, and no loss unless it is empty or a speck."""

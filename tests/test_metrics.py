@@ -136,7 +136,7 @@ CONVENTIONS = st.builds(
 
 
 @given(tables(), CONVENTIONS)
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 def test_rows_agree_with_a_loop(table, convention):
     """The vectorised rows are those of the definition, image by image and row by row."""
     expected = []
@@ -162,7 +162,7 @@ def test_rows_agree_with_a_loop(table, convention):
 
 
 @given(tables(), CONVENTIONS)
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 def test_gates_only_lose_and_choices_only_gain(table, convention):
     """Row by row a gate never raises an overlap; the best of several boxes never lowers it."""
 
@@ -174,7 +174,7 @@ def test_gates_only_lose_and_choices_only_gain(table, convention):
 
 
 @given(tables())
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 def test_conventions_agree_where_they_cannot_differ(table):
     """One box per image and every finding named rightly: all conventions are the paper's."""
     single = table.drop_duplicates("image")

@@ -160,7 +160,7 @@ edge = st.floats(0.0, 1.0, width=32)
 
 
 @example("Pneumonia", (0.031, 0.0626, 0.031, 0.0626), 32, 1.0)  # one pixel's size, on three
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     finding=st.sampled_from(LABELLED),
     corners=st.tuples(edge, edge, edge, edge),

@@ -129,7 +129,7 @@ def test_seeds_differ(boxes, splits):
     assert other.groupby("patient")["part"].nunique().max() == 1
 
 
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 @given(st.data())
 def test_any_table_is_divided_by_patient(data):
     """Whatever the number of patients and boxes, no patient lies in two parts."""

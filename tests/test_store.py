@@ -188,7 +188,7 @@ def half_built(folder: Path, names=NAMES, options=OPTIONS) -> None:
         build(folder, names, stopped, options)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.data())
 def test_torn_journal(tmp_path_factory, data):
     """A journal cut at any byte costs the images after the cut, also when it happens twice."""
