@@ -2,6 +2,7 @@
 
 import ast
 import hashlib
+from collections.abc import Iterable
 from pathlib import Path
 
 _ROOT = Path(__file__).resolve().parents[1]
@@ -33,8 +34,13 @@ def files(*modules: str) -> list[Path]:
 
 def sha256(*modules: str) -> str:
     """One hash of all the files that modules reach, names and bytes."""
+    return digest(files(*modules))
+
+
+def digest(files: Iterable[Path]) -> str:
+    """One hash of files of the checkout, their names in it and their bytes, in any order."""
     h = hashlib.sha256()
-    for file in files(*modules):
+    for file in sorted(files):
         h.update(f"{file.relative_to(_ROOT).as_posix()}\n".encode())
         h.update(hashlib.sha256(file.read_bytes()).digest())
     return h.hexdigest()

@@ -6,11 +6,13 @@ notebook's own parameters say for sure that it read drawn images.
 
 import argparse
 import ast
+import json
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from clnlib import jobs, paths, runs
+from clnlib import code, jobs, paths, runs
 from clnlib.errors import InputError
 
 SITE = "site"  # the pages that belong to no study
@@ -254,16 +256,45 @@ def _of_stage(study: str, stage: str) -> list[runs.Run]:
         return []
 
 
+def sources(files: Iterable[Path | str]) -> str:
+    """One hash of what a page is made from: names and bytes, not times.
+
+    Parameters
+    ----------
+    files
+        In the checkout. A record's `done` stands for all of its files.
+    """
+    named = [Path(file).resolve() for file in files]
+    whole = [[*file.parent.iterdir()] if file.name == "done" else [file] for file in named]
+    return code.digest({file for part in whole for file in part if file.is_file()})
+
+
+def made_from(page: Path | str) -> str | None:
+    """The `sources` a page notes; None where there is no page, or one that notes none."""
+    try:
+        noted = json.loads(Path(page).read_text(encoding="utf-8"))["metadata"].get("sources_sha256")
+    except (OSError, ValueError, KeyError):
+        return None
+    return str(noted) if noted else None
+
+
 def main() -> None:
-    """`python -m clnlib.pages EXECUTED PAGE --study NAME`: PAGE and the CSV of its tables."""
+    """`python -m clnlib.pages EXECUTED PAGE --study NAME`: PAGE and the CSV of its tables.
+
+    With `--sources FILE...` the page notes their hash, so that it is not made again for files that
+    are only newer, as all are in a fresh clone.
+    """
     import nbformat
 
     words = argparse.ArgumentParser(description=main.__doc__)
     words.add_argument("executed", type=Path)
     words.add_argument("page", type=Path)
     words.add_argument("--study", default=SITE)
+    words.add_argument("--sources", type=Path, nargs="+")
     given = words.parse_args()
     book = page(given.executed, given.page, given.study)
+    if given.sources:
+        book.metadata["sources_sha256"] = sources(given.sources)
     text = re.sub(r"0x[0-9a-f]{8,}", "0x…", nbformat.writes(book)) + "\n"  # type: ignore[no-untyped-call]
     for folder, short in ((paths.CHECKOUT, ""), (Path.home(), "~/")):
         if folder != Path(folder.anchor):  # a home of "/" would match every address

@@ -33,7 +33,8 @@ print(f"study {parameters.study}: {len(found)} finished runs; conventions: {para
 # %% [markdown]
 # ## Every run
 #
-# A number no better than the blind box's shows no use of the image.
+# A number no better than the blind box's shows no use of the image. A run's name says only what
+# tells it from the others; all of it is in the receipt.
 
 # %%
 tables.overview(found, convention)

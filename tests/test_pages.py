@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import os
 import re
 import shutil
 import sys
@@ -14,7 +15,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from clnlib import explore, jobs, pages, paths, runs, site, tables
+from clnlib import code, explore, jobs, pages, paths, runs, site, tables
 from clnlib.errors import InputError
 from clnlib.evaluation import metrics
 from clnlib.parameters import Prepare
@@ -45,6 +46,33 @@ def _executed(path, *outputs, tags=(), source="x = 1"):
     )  # fmt: skip
     nbformat.write(book, path)
     return path
+
+
+def test_a_page_notes_what_it_was_made_from(tmp_path, monkeypatch):
+    """Names and bytes count, a record's files too, times do not: a fresh clone's are all new."""
+    monkeypatch.setattr(code, "_ROOT", tmp_path)
+    record = tmp_path / "results" / "run"
+    record.mkdir(parents=True)
+    (record / "done").touch()
+    predictions, notebook = record / "predictions.parquet", tmp_path / "x.ipynb"
+    predictions.write_bytes(b"1")
+    files = [_executed(notebook), record / "done"]
+    page = tmp_path / "page" / "x.ipynb"
+    page.parent.mkdir()
+    assert pages.made_from(page) is None
+    words = ["pages", str(notebook), str(page)]
+    monkeypatch.setattr(sys, "argv", words)
+    pages.main()
+    assert pages.made_from(page) is None
+    monkeypatch.setattr(sys, "argv", [*words, "--sources", *map(str, files)])
+    pages.main()
+    assert pages.made_from(page) == pages.sources(files[::-1])
+    os.utime(predictions, (0, 0))
+    assert pages.made_from(page) == pages.sources(files)
+    predictions.write_bytes(b"2")
+    assert pages.made_from(page) != pages.sources(files)
+    page.write_text("{")
+    assert pages.made_from(page) is None
 
 
 def test_what_is_printed_in_a_row_is_one_output(tmp_path):

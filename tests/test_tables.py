@@ -12,7 +12,7 @@ from clnlib.evaluation.metrics import MEAN, PAPER, THRESHOLDS, Conventions
 from clnlib.findings import BOXED
 from clnlib.paper import published
 from clnlib.runs import PREDICTED_BOX, PROBABILITY, TRUE_BOX, Run
-from clnlib.tables import style
+from clnlib.tables import names, style
 
 FINDINGS = ("Cardiomegaly", "Mass", "crack")  # two of the paper's and a reader's own
 EVERY = [*FINDINGS, MEAN]
@@ -329,7 +329,7 @@ def test_blind_boxes():
 
 
 def test_labels():
-    """As short as tells runs apart: variant and λ, then the seed, then the digest."""
+    """As short as tells runs apart: variant and λ, the seed; a digest where nothing differs."""
     runs = [run_of("a-1"), run_of("a-2", lam=0.1), run_of("a-3", lam=0.1, seed=1)]
     runs[2].parameters["seed"] = 1
     assert tables.labels(runs) == [
@@ -338,9 +338,9 @@ def test_labels():
         "CLN-CheXNet, λ = 0.1, seed 1",
     ]
     assert tables.labels([run_of("a-1"), run_of("a-2", backbone="own"), run_of("a-3")]) == [
-        "CLN-CheXNet, λ = 0.4, seed 0 (1)",
+        "CLN-CheXNet, λ = 0.4 (1)",
         "own, λ = 0.4",
-        "CLN-CheXNet, λ = 0.4, seed 0 (3)",
+        "CLN-CheXNet, λ = 0.4 (3)",
     ]
 
 
@@ -356,6 +356,32 @@ def test_labels_name_the_split_where_it_differs():
     ]
     assert [run.folder.name for run in tables.paper_runs(runs[::-1])] == ["a-1"]
     assert tables.labels(runs[1:2], runs) == ["CLN-CheXNet, λ = 0.4, box split"]
+
+
+def test_labels_say_what_was_changed():
+    """Runs of one λ are told apart by what differs between them, the paper's own values unsaid."""
+    start = {"weights": "mobilenet_imagenet.h5", "freeze": "nothing", **names.RECIPE}
+    settings = [
+        start,
+        start | {"weights": None, "patience": 8},
+        start | {"weights": "s/xception-finetune-seed0-12345678"},
+        start | {"bn_momentum": 0.9},
+        start | {"bn_momentum": 0.9, "augment": True, "learning_rate": 0.0003},
+        start | {"bn_momentum": 0.9, "augment": True, "learning_rate": 0.0003, "seed": 1},
+        start | {"freeze": "backbone"},
+    ]
+    runs = [run_of(f"a-{k}") for k in range(len(settings))]
+    for run, given in zip(runs, settings, strict=True):
+        run.parameters.update(given)
+    assert [name.removeprefix("CLN-CheXNet, λ = 0.4, ") for name in tables.labels(runs)] == [
+        "from ImageNet, freeze nothing",
+        "no pretraining",
+        "from stage 1",
+        "from ImageNet, BatchNorm momentum 0.9",
+        "from ImageNet, BatchNorm momentum 0.9, augmented, seed 0",
+        "from ImageNet, BatchNorm momentum 0.9, augmented, seed 1",
+        "from ImageNet, freeze backbone",
+    ]
 
 
 def test_paper_runs_prefer_the_papers_recipe():

@@ -72,8 +72,11 @@ def fit(
     InputError
         The loss is not finite any more.
     """
-    history = _resume(model, folder)
-    steps = len(feed_of_epoch(0))
+    first = feed_of_epoch(0)
+    # What the first step would build is built before it, or TensorFlow traces that step twice.
+    model.optimizer.build(model.trainable_variables)
+    model.evaluate(first, steps=1, verbose=0)
+    history, steps = _resume(model, folder), len(first)
     with Progress("training steps", epochs * steps, len(history) * steps) as progress:
         for epoch in range(len(history), epochs):
             if history and _stopped(pd.DataFrame(history), monitor, patience):
@@ -148,8 +151,6 @@ def _resume(model: Any, folder: Path) -> list[Logs]:
     # Python's own float() gives the written bits back whatever pandas' default is.
     with open(folder / "history.csv", newline="", encoding="utf-8") as file:
         rows = [{k: float(v) for k, v in row.items()} for row in csv.DictReader(file)][:epoch]
-    if not model.optimizer.built:
-        model.optimizer.build(model.trainable_variables)
     with np.load(saved[-1]) as values:
         for name, variable in zip(values.files, _state(model), strict=True):
             variable.assign(values[name])

@@ -22,6 +22,7 @@ from clnlib.tables.localisation import (
     styled,
     styled_effects,
 )
+from clnlib.tables.names import labels
 from clnlib.tables.significance import (
     accuracy_by_threshold,
     accuracy_claims,
@@ -37,7 +38,6 @@ from clnlib.tables.significance import (
 from clnlib.tables.summary import (
     by_split,
     label_auc,
-    labels,
     overview,
     paper_runs,
     styled_label_auc,

@@ -12,15 +12,9 @@ from clnlib.evaluation.metrics import MEAN, PAPER, THRESHOLDS, Conventions
 from clnlib.evaluation.resampled import samples, told
 from clnlib.paper import published
 from clnlib.runs import Run
+from clnlib.tables.names import labels
 from clnlib.tables.style import MISSING, Page, cell, cells, change, page
-from clnlib.tables.summary import (
-    ACCURACY,
-    MEAN_IOU,
-    QUANTITIES,
-    by_split,
-    comparable,
-    labels,
-)
+from clnlib.tables.summary import ACCURACY, MEAN_IOU, QUANTITIES, by_split, comparable
 
 BLIND = "blind box"
 

@@ -12,8 +12,8 @@ from clnlib.evaluation.nested import nested_level
 from clnlib.paper import published
 from clnlib.paper.claims import significance as printed
 from clnlib.runs import Run
+from clnlib.tables.names import labels
 from clnlib.tables.style import MISSING, Page, page
-from clnlib.tables.summary import labels
 
 BEST_AUC, BEST_ACCURACY = "CLN-MobileNetV3Small", "CLN-CheXNet"
 # A name for each way to count, and its column of `significance.compare`.

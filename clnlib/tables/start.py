@@ -8,7 +8,8 @@ from clnlib.evaluation import bootstrap
 from clnlib.paper import audit, published
 from clnlib.paper.claims.ledger import DIFFERS, REPRODUCED
 from clnlib.runs import Run
-from clnlib.tables.summary import labels, paper_runs, summary
+from clnlib.tables.names import labels
+from clnlib.tables.summary import paper_runs, summary
 
 
 def claimed() -> str:

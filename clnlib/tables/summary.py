@@ -1,6 +1,5 @@
 """Tables for pages: runs' numbers beside the image-blind box, with intervals over patients."""
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -11,6 +10,7 @@ from clnlib.evaluation.metrics import PAPER, Conventions
 from clnlib.evaluation.resampled import mean_auc, samples, told
 from clnlib.paper import published
 from clnlib.runs import LABEL, PROBABILITY, Run
+from clnlib.tables.names import RECIPE, labels
 from clnlib.tables.style import Page, cells, page
 
 ACCURACY, MEAN_IOU, BOX_ACC = "IoU accuracy", "mean IoU", "MaxBoxAcc"
@@ -20,9 +20,6 @@ QUANTITIES: tuple[tuple[str, float], ...] = (
     (BOX_ACC, np.nan),
 )
 """What Table 1 and its companions hold: quantity and T, as the last axis of `samples` has them."""
-
-RECIPE = {"augment": False, "bn_momentum": None, "learning_rate": 0.001, "patience": 20}
-"""What section 2.3 says, and what it does not mention as Keras has it."""
 
 LABEL_RESAMPLES = 2000  # of stage 1's test part, twenty thousand images: 0.4 GB of counts
 
@@ -111,39 +108,6 @@ def styled_label_auc(table: pd.DataFrame) -> Page:
     """What `label_auc` gives as a table."""
     shown = {p: cells(table, p, f"{p} low", f"{p} high", digits=3) for p in ("validation", "test")}
     return page(pd.DataFrame(shown, table.index), "AUC with 95 % intervals over patients.")
-
-
-def labels(runs: Sequence[Run], among: Sequence[Run] = ()) -> list[str]:
-    """A name for every run: variant, λ, the split where there are several kinds; seed and digest
-    where those are not enough.
-
-    Parameters
-    ----------
-    runs
-        To be named.
-    among
-        The runs from which the names tell them apart, `runs` among them; default `runs` alone.
-    """
-    among = among or runs
-    several = len({run.parameters.get("protocol") for run in among}) > 1
-
-    def named(run: Run, seed: bool, digest: bool) -> str:
-        backbone = run.parameters["backbone"]
-        text = f"{published.VARIANTS.get(backbone, backbone)}, λ = {run.parameters['lam']:g}"
-        text += f", {run.parameters['protocol']} split" if several else ""
-        text += f", seed {run.parameters['seed']}" if seed else ""
-        return text + (f" ({run.folder.name.rsplit('-', 1)[-1]})" if digest else "")
-
-    seed, digest = (False, True, True), (False, False, True)
-    tries = [[named(r, s, d) for r in among] for s, d in zip(seed, digest, strict=True)]
-    times = [Counter(names) for names in tries]
-    found = {
-        id(run): next(
-            (n for n, count in zip(names, times, strict=True) if count[n] == 1), names[-1]
-        )
-        for run, *names in zip(among, *tries, strict=True)
-    }
-    return [found[id(run)] for run in runs]
 
 
 def paper_runs(runs: Sequence[Run]) -> list[Run]:
