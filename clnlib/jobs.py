@@ -3,6 +3,7 @@
 import functools
 import shlex
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +11,15 @@ from clnlib import code, paths, runs
 from clnlib.data import phantom, sources
 from clnlib.errors import InputError, nearest
 from clnlib.evaluation import compared
-from clnlib.parameters import BOXED_DATA, Parameters, Prepare, Train
+from clnlib.parameters import (
+    BOXED_DATA,
+    LABELLED_DATA,
+    Finetune,
+    Images,
+    Parameters,
+    Prepare,
+    Train,
+)
 from clnlib.studies import Study, load_study
 
 EVALUATION = ("localisation", "classification", "baselines", "ablation", "significance")
@@ -43,14 +52,14 @@ class Plan:
     prepare
         papermill's words for the page about the data.
     data
-        A digest of the first stage-2 data set: its images' names, sizes and options, and a
-        reader's own boxes; "missing" where they are not there.
+        Run name → a digest of its data set: the images' names, sizes and options, the parts of
+        stage 1, a reader's own boxes; "missing" where they are not there.
     """
 
     study: Study
     runs: dict[str, Job]
     prepare: str
-    data: str
+    data: dict[str, str]
 
     @property
     def trained(self) -> list[str]:
@@ -101,7 +110,7 @@ def plan(name: str, imagenet: str | None = None) -> Plan:
         jobs[run.run_name()] = Job("train", words(run), (start,) if start in jobs else ())
     first = study.trainings()[0]
     shared = Prepare.check({name: getattr(first, name) for name in Prepare.model_fields})
-    return Plan(study, jobs, words(shared), _data(first))
+    return Plan(study, jobs, words(shared), _data([*study.finetunes(), *study.trainings()]))
 
 
 def words(parameters: Parameters) -> str:
@@ -127,14 +136,28 @@ def _config(name: str) -> Path:
     raise InputError(f"study {name!r}: no configs/{name}.yaml; {hint}")
 
 
-def _data(parameters: Train) -> str:
+def _data(found: Iterable[Train | Finetune]) -> dict[str, str]:
+    """The digest of every run's data set; runs that share one ask for it once."""
+    names = [*Images.model_fields, "image_folder"]
+    known: dict[tuple[object, ...], str] = {}
+    digests: dict[str, str] = {}
+    for run in found:
+        what = (type(run), *(getattr(run, name, None) for name in names))
+        known[what] = known.get(what) or _digest(run)
+        digests[run.run_name()] = known[what]
+    return digests
+
+
+def _digest(run: Train | Finetune) -> str:
     try:
-        source = sources.boxed(parameters)
+        source = sources.boxed(run) if isinstance(run, Train) else sources.labelled(run)
     except InputError:
         return "missing"
-    named = parameters.dataset in BOXED_DATA  # their tables are the package's own
-    rows = source.rows["image"] if named else [source.rows.to_csv(index=False)]
-    return runs.digest([*rows, *sorted(source.options.items())])[:16]
+    rows = source.rows
+    # The tables of a named data set are the package's own, and count as code.
+    own = "" if run.dataset in (*BOXED_DATA, *LABELLED_DATA) else rows.to_csv(index=False)
+    parts = rows.get("part", [])
+    return runs.digest([*rows["image"], *parts, own, *sorted(source.options.items())])[:16]
 
 
 def decode(name: str) -> list[str]:

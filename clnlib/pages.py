@@ -19,6 +19,7 @@ SITE = "site"  # the pages that belong to no study
 SWITCH = "<!-- the same page of every study -->"  # filled in by clnlib.site
 HIDDEN = {"parameters": "Parameters", "injected-parameters": "Parameters this page changes"}
 IMAGES = "shows-images"  # tag of a cell whose pictures show the data set's images
+CALLS = 4  # lines of code up to which a page shows a cell's code unasked
 UNCOMPARED = "nbval-ignore-output"  # tag of a cell that nbval executes without comparing
 
 
@@ -37,9 +38,9 @@ def page(executed: Path, target: Path, study: str = SITE) -> Any:
     Returns
     -------
     A notebook of nbformat 4: papermill's times and paths, progress and what went to stderr are
-    gone, and so are pictures of radiographs that are not surely drawn; the parameters are folded,
-    the study stands in the title, and a receipt with the page's files at the end. Where the links
-    to the other studies come, `clnlib.site` finds `SWITCH`.
+    gone, and so are pictures of radiographs that are not surely drawn; parameters and all code but
+    short calls are folded, the study stands in the title, and a receipt with the page's files at
+    the end. Where the links to the other studies come, `clnlib.site` finds `SWITCH`.
 
     Raises
     ------
@@ -57,9 +58,13 @@ def page(executed: Path, target: Path, study: str = SITE) -> Any:
         cell.metadata = _dict(kept | ({"tags": tags} if tags else {}))
         cell["id"] = f"cell-{number:02d}"
         if cell.cell_type == "code":
-            for tag in set(tags) & set(HIDDEN):
+            prompts = [HIDDEN[tag] for tag in tags if tag in HIDDEN]
+            is_long = len(cell.source.splitlines()) > CALLS
+            if is_long and not prompts and "remove-input" not in tags:
+                prompts = ["Code"]
+            for prompt in prompts:
                 cell.metadata["tags"] = [*tags, "hide-input"]
-                cell.metadata["mystnb"] = kept.get("mystnb", {}) | {"code_prompt_show": HIDDEN[tag]}
+                cell.metadata["mystnb"] = kept.get("mystnb", {}) | {"code_prompt_show": prompt}
             wanted = [_clean(output, executed) for output in cell.outputs if _wanted(output)]
             cell.outputs = _joined(wanted)
             if IMAGES in tags and not drawn:

@@ -1,12 +1,13 @@
 """The Sphinx extension of the book: what only its build can know (named in `_config.yml`).
 
 The switch between studies, the pages of source code the ledger's lines point to, the buttons that
-need the repository's address, and the downloads that have been made.
+need the repository's address, the downloads that have been made, and the explorer's library.
 """
 
 import re
 import shutil
 from html import escape
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ def setup(app: Any) -> dict[str, bool]:
     app.connect("html-page-context", downloads)
     app.connect("html-page-context", without_thebe, priority=900)
     app.connect("html-collect-pages", sources)
+    app.connect("html-collect-pages", plotting)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
 
@@ -142,3 +144,10 @@ def sources(app: Any) -> Any:
         )
         body = f"<h1>{place}.py</h1>\n{block}"
         yield SOURCE + place, {"title": f"{place}.py", "body": body, "parents": []}, "page.html"
+
+
+def plotting(app: Any) -> Any:
+    """Copy plotly's script from its package, so that the explorer asks no other server."""
+    script = files("plotly") / "package_data" / "plotly.min.js"
+    Path(app.outdir, script.name).write_bytes(script.read_bytes())
+    return []

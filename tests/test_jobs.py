@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from test_compared import record
 
 from clnlib import jobs, parameters, runs
@@ -99,6 +100,31 @@ def test_every_committed_study_is_valid(path):
     """Each config passes the schemas, and is called like its file."""
     assert load_study(path).name == path.stem
     assert jobs.plan(path.stem).trained
+
+
+def test_a_run_depends_on_its_own_data(tmp_path):
+    """Other boxes in a reader's file change the digest of the runs on it, and of no other."""
+    annotations = tmp_path / "own.json"
+    study = tmp_path / "small.yaml"
+    study.write_text(
+        f"name: small\nfinetune: {{dataset: phantom, phantom_images: 60}}\n"
+        f"grids:\n  - {{weights: [null, stage1]}}\n  - {{dataset: [{annotations}], seed: [0, 1]}}\n"
+    )
+    images = [{"id": k, "file_name": f"{k}.png", "width": 40, "height": 40} for k in range(2)]
+    for image in images:
+        Image.new("L", (40, 40)).save(tmp_path / image["file_name"])
+    said = []
+    for width in (10, 20):
+        boxes = [
+            {"id": k, "image_id": k, "category_id": k, "bbox": [5, 5, width, 9]} for k in (0, 1)
+        ]
+        names = [{"id": k, "name": f"kind {k}"} for k in (0, 1)]
+        told = {"images": images, "annotations": boxes, "categories": names}
+        annotations.write_text(json.dumps(told))
+        said.append(list(jobs.plan(str(study)).data.values()))
+    (stage1, phantom, same, *own), (*others, other1, other2) = said
+    assert others == [stage1, phantom, same] and phantom == same != stage1
+    assert own[0] == own[1] != other1 == other2 and "missing" not in said[0]
 
 
 def test_a_notebook_depends_on_the_code_it_reaches():

@@ -138,6 +138,16 @@ def test_parameters_are_folded(tmp_path):
     }
 
 
+def test_code_is_folded_unless_it_is_a_short_call(tmp_path):
+    """A reader sees words, calls and pictures; longer code opens on demand."""
+    calls, more = "\n".join("x = 1" for _ in range(4)), "\n".join("x = 1" for _ in range(5))
+    for source, tags in ((calls, None), (more, ["hide-input"])):
+        file = _executed(tmp_path / "x.ipynb", source=source)
+        assert pages.page(file, file).cells[1].metadata.get("tags") == tags
+    file = _executed(tmp_path / "x.ipynb", source=more, tags=["remove-input"])
+    assert pages.page(file, file).cells[1].metadata["tags"] == ["remove-input"]
+
+
 def test_tables_become_csv(tmp_path):
     """Every cell of a table is in the CSV, a spanning head in each place it spans."""
     output = nbformat.v4.new_output("display_data", data={"text/html": f"<div>{TABLE}</div>"})

@@ -365,6 +365,10 @@ def test_the_explorer_follows_the_reader(site, browser):
             value = run["accuracy"][0][at][0]
             assert f"T = {study['thresholds'][at]:g}" in numbers
             assert value is None or f"{value + 1e-9:.2f}" in numbers
+        drawn = page.evaluate("document.querySelector('.explore-chart').data.map((d) => d.y)")
+        assert drawn[5] == [row[0] for row in run["accuracy"][0]]  # after two edges of its band
+        points = page.locator(".explore-chart path.point").count()
+        assert points == sum(row[k] is not None for row in run["accuracy"][0] for k in (0, 3))
         told = page.locator(".explore-examples figcaption").all_inner_texts()
         assert told and all(study["findings"][0] in text for text in told)
         images = page.locator(".explore-examples image").count()

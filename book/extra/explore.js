@@ -1,4 +1,5 @@
-/* The page "Explore": reads explore-data.js (written by `python -m clnlib.explore`), asks no server. */
+/* The page "Explore": reads explore-data.js (written by `python -m clnlib.explore`), asks no server.
+   plotly.min.js comes from the Python package of that name (clnlib.site). */
 "use strict";
 (function () {
   const data = window.clnExplore;
@@ -6,7 +7,6 @@
   if (!data || !root) return;
   const form = root.querySelector("form");
   const field = (name) => form.elements[name];
-  const W = 420, H = 280, LEFT = 44, RIGHT = 12, TOP = 10, BOTTOM = 40;
 
   const told = (v, low, high) =>
     v == null ? "–" : v.toFixed(2) + (low == null ? "" : ` (${low.toFixed(2)}–${high.toFixed(2)})`);
@@ -46,38 +46,33 @@
     return [study, study.runs[Number(field("run").value)]];
   }
 
-  const x = (t) => LEFT + ((t - 0.05) / 0.7) * (W - LEFT - RIGHT);
-  const y = (v) => TOP + (1 - v) * (H - TOP - BOTTOM);
+  const colour = (name) => getComputedStyle(root).getPropertyValue(name).trim();
 
-  function series(kind, thresholds, rows) {
-    const known = rows.map((r, k) => [x(thresholds[k]), ...r]).filter((r) => r[1] != null);
-    const line = known.map(([px, v]) => `${px},${y(v)}`);
-    const withEnds = known.filter((r) => r[2] != null);
-    const band = [...withEnds.map((r) => `${r[0]},${y(r[2])}`),
-                  ...withEnds.reverse().map((r) => `${r[0]},${y(r[3])}`)];
-    return svg("g", { class: kind },
-      svg("polygon", { points: band.join(" ") }),
-      svg("polyline", { points: line.join(" ") }),
-      ...known.map(([px, v]) => svg("circle", { cx: px, cy: y(v), r: 3 })));
+  /* A curve with its interval as a band: three lines, of which the outer two are not drawn. */
+  function series(name, tint, dash, thresholds, rows) {
+    const line = (k, more) => ({ x: thresholds, y: rows.map((r) => r[k]), mode: "lines",
+      line: { width: 0 }, hoverinfo: "skip", ...more });
+    return [line(1), line(2, { fill: "tonexty", fillcolor: tint + "33" }),
+      line(0, { mode: "lines+markers", line: { color: tint, dash }, name,
+        hoverinfo: "text", hovertext: rows.map((r) => `${name}: ${told(...r)}`) })];
   }
 
-  function chart(thresholds, rows, at, name) {
-    const picture = svg("svg", { viewBox: `0 0 ${W} ${H}`, role: "img",
-      "aria-label": `IoU accuracy against T, ${name}: the network and the box that never sees the `
-        + "image, with intervals; the numbers are in the table beside it" });
-    for (const v of [0, 0.25, 0.5, 0.75, 1]) {
-      picture.append(
-        svg("line", { class: "grid", x1: LEFT, x2: W - RIGHT, y1: y(v), y2: y(v) }),
-        svg("text", { x: LEFT - 6, y: y(v) + 4, "text-anchor": "end" }, String(v)));
-    }
-    for (const t of thresholds)
-      picture.append(svg("text", { x: x(t), y: H - 22, "text-anchor": "middle" }, String(t)));
-    picture.append(
-      svg("text", { x: (LEFT + W) / 2, y: H - 5, "text-anchor": "middle" }, "T, threshold of the IoU"),
-      svg("line", { class: "at", x1: x(thresholds[at]), x2: x(thresholds[at]), y1: TOP, y2: y(0) }),
-      series("blind", thresholds, rows.map((r) => r.slice(3))),
-      series("network", thresholds, rows.map((r) => r.slice(0, 3))));
-    return picture;
+  function chart(figure, thresholds, rows, at, name) {
+    figure.setAttribute("aria-label", `IoU accuracy against T, ${name}: the network and the box that `
+      + "never sees the image, with intervals; the numbers are in the table beside it");
+    const axis = { gridcolor: colour("--pst-color-border"), zeroline: false, fixedrange: true };
+    window.Plotly.react(figure, [
+      ...series("blind box", colour("--cln-blind"), "dash", thresholds, rows.map((r) => r.slice(3))),
+      ...series("network", colour("--cln-network"), "solid", thresholds, rows.map((r) => r.slice(0, 3))),
+    ], {
+      height: 290, margin: { l: 50, r: 10, t: 10, b: 45 }, showlegend: false, hovermode: "x",
+      paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
+      font: { family: getComputedStyle(root).fontFamily, color: colour("--pst-color-text-base") },
+      xaxis: { ...axis, title: { text: "T, threshold of the IoU" }, tickvals: thresholds, showgrid: false },
+      yaxis: { ...axis, title: { text: "IoU accuracy" }, range: [0, 1] },
+      shapes: [{ x0: thresholds[at], x1: thresholds[at], y0: 0, y1: 1,
+        line: { dash: "dot", width: 1, color: colour("--pst-color-text-muted") } }],
+    }, { displayModeBar: false, responsive: true });
   }
 
   function numbers(run, finding, at, t) {
@@ -130,8 +125,7 @@
     const name = field("finding").value, finding = study.findings.indexOf(name);
     field("t").value = t;
     slider.setAttribute("aria-valuetext", `T = ${t}`);
-    root.querySelector(".explore-chart")
-      .replaceChildren(chart(study.thresholds, run.accuracy[finding], at, name));
+    chart(root.querySelector(".explore-chart"), study.thresholds, run.accuracy[finding], at, name);
     root.querySelector(".explore-numbers").replaceChildren(numbers(run, finding, at, t));
     const all = study.examples[run.split].map((rows, k) => [rows, run.boxes[k]]);
     const mean = finding === study.findings.length - 1;
@@ -147,5 +141,6 @@
   field("finding").selectedIndex = field("finding").options.length - 1;
   field("threshold").value = 2;
   form.addEventListener("input", draw);
+  new MutationObserver(draw).observe(document.documentElement, { attributeFilter: ["data-theme"] });
   draw();
 })();
