@@ -31,10 +31,18 @@ convention = metrics.conventions(parameters.conventions)
 print(f"study {parameters.study}: {len(found)} finished runs; conventions: {parameters.conventions}")
 
 # %% [markdown]
+# ## Every setting
+#
+# Runs that differ in their seed alone are one line. A name says in what the study's settings differ,
+# where that is not the paper's. A number no better than the blind box's shows no use of the image.
+
+# %%
+tables.styled_settings(tables.by_setting(found, convention))
+
+# %% [markdown]
 # ## Every run
 #
-# A number no better than the blind box's shows no use of the image. A run's name says only what
-# tells it from the others; all of it is in the receipt.
+# A name says only what tells a run from the others; all of it is in the receipt.
 
 # %%
 tables.overview(found, convention)

@@ -384,6 +384,49 @@ def test_labels_say_what_was_changed():
     ]
 
 
+def test_settings_are_named_whole():
+    """Where any two runs differ every setting says what it has, but for the paper's values."""
+    runs = [run_of("a-1"), run_of("a-2"), run_of("a-3", lam=0.1), run_of("a-4", lam=0.1)]
+    for run, given in zip(runs, ({}, {"seed": 1}, {"patience": 8}, {"weights": None}), strict=True):
+        run.parameters.update({"weights": "imagenet", **names.RECIPE, **given})
+    assert names.settings(runs) == [
+        "CLN-CheXNet, λ = 0.4, from ImageNet",
+        "CLN-CheXNet, λ = 0.4, from ImageNet",
+        "CLN-CheXNet, λ = 0.1, from ImageNet, patience 8",
+        "CLN-CheXNet, λ = 0.1, no pretraining",
+    ]
+
+
+def test_by_setting():
+    """Seeds of one setting share a line: their means, the ends, and the blind box of the split."""
+    runs = [run_of("a-1", seed=1), run_of("a-2", seed=2), run_of("a-3", lam=0.1)]
+    for number, run in enumerate(runs):
+        run.parameters["seed"] = number
+        run.provenance["best_epoch"] = number + 1
+        history = {"epoch": [1, 2, 3], "val_box_empty": [0.0, 0.5, 1.0]}
+        run.history[list(history)] = pd.DataFrame(history)
+    got = tables.by_setting(runs)
+    assert [*got.index] == ["CLN-CheXNet, λ = 0.4", "CLN-CheXNet, λ = 0.1",
+                            "blind box, nih880, patient split, seed 0"]  # fmt: skip
+    first = got.iloc[0]
+    assert (first["seeds"], first["best epoch"], first["empty"]) == (2, 1.5, 0.25)
+    areas = [metrics.auc(of_test(run), FINDINGS)[MEAN] for run in runs]
+    assert first["mean AUC"] == pytest.approx(np.mean(areas[:2]))
+    assert first["mean AUC lowest"] == pytest.approx(min(areas[:2]))
+    assert first["mean AUC highest"] == pytest.approx(max(areas[:2]))
+    hits = [metrics.iou_accuracy(of_test(run), FINDINGS).loc[0.7, MEAN] for run in runs]
+    assert got["T = 0.7"].tolist()[:2] == pytest.approx([np.mean(hits[:2]), hits[2]])
+    blind = baselines.blind(runs[0].predictions).loc[of_test(runs[0]).index]
+    assert got["mean IoU"].iloc[-1] == pytest.approx(metrics.mean_iou(blind, FINDINGS)[MEAN])
+    shown = tables.styled_settings(got).data
+    assert shown["mean AUC"].tolist() == [
+        style.cell(np.mean(areas[:2]), min(areas[:2]), max(areas[:2])),
+        f"{areas[2]:.2f}",
+        "–",
+    ]
+    assert shown["empty"].tolist()[:2] == ["25%", "100%"]
+
+
 def test_paper_runs_prefer_the_papers_recipe():
     """Among runs of one λ and split the one with the paper's recipe is shown, else the first."""
     recipe = {"augment": False, "bn_momentum": None, "learning_rate": 0.001, "patience": 20}

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -17,7 +18,7 @@ from small import SMALL
 
 from clnlib import runs
 from clnlib.errors import InputError
-from clnlib.model import training
+from clnlib.model import session, training
 from clnlib.parameters import Finetune, Train
 
 SCRIPT = """
@@ -167,6 +168,17 @@ def test_a_dead_box_head_is_said_aloud():
     (note,) = training._dead_head(history, "val_loss")
     assert "97% of the validation boxes are empty at the last epoch (2)" in note
     assert training._dead_head(history.assign(val_box_empty=0.5), "val_loss") == []
+
+
+def test_keeping_memory_is_only_asked_of_glibc(monkeypatch):
+    """Where the C library does not know the setting, or on another system, nothing happens."""
+    asked = []
+    library = SimpleNamespace(mallopt=lambda *words: asked.append(words))
+    for platform, found in (("linux", library), ("linux", SimpleNamespace()), ("win32", library)):
+        monkeypatch.setattr(session.sys, "platform", platform)
+        monkeypatch.setattr(session.ctypes, "CDLL", lambda name, found=found: found)
+        session.keep_memory()
+    assert asked == [(-2, 64 << 20)]
 
 
 @pytest.mark.slow

@@ -1,12 +1,16 @@
-"""The process a network runs in: repeatable arithmetic, and the device's name."""
+"""The process a network runs in: repeatable arithmetic, memory, and the device's name."""
 
+import ctypes
 import os
 import platform
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
 import keras
+
+_M_TOP_PAD = -2  # malloc.h
 
 
 def make_deterministic(seed: int, precision: str = "float32") -> None:
@@ -24,6 +28,16 @@ def make_deterministic(seed: int, precision: str = "float32") -> None:
         tf.config.experimental.enable_op_determinism()
     keras.utils.set_random_seed(seed)
     keras.config.set_dtype_policy(precision)
+
+
+def keep_memory() -> None:
+    """Let the C library keep 64 MB of freed memory instead of giving it back at every step.
+
+    On a processor much of a training step is otherwise spent on getting the same pages again
+    (`benchmarks/memory_speed.py`); no result depends on it. Only glibc knows the setting.
+    """
+    if sys.platform == "linux" and (mallopt := getattr(ctypes.CDLL(None), "mallopt", None)):
+        mallopt(_M_TOP_PAD, 64 << 20)
 
 
 def device() -> str:

@@ -71,6 +71,7 @@ def _train(p: Train, folder: Path) -> runs.Run:
     facts = {"data_sha256": store.sha256, "split_sha256": splits.split_sha256(split)}
     # Before anything asks for a device: JAX reads its flags only once.
     session.make_deterministic(p.seed, p.precision)
+    session.keep_memory()
     _begin(folder, p, "train", facts)
 
     images = split["image"].map(store.index).to_numpy()
@@ -120,6 +121,7 @@ def _finetune(p: Finetune, folder: Path) -> runs.Run:
     facts = {"data_sha256": store.sha256, "split_sha256": runs.digest(rows["image"] + rows["part"])}
     # Before anything asks for a device: JAX reads its flags only once.
     session.make_deterministic(p.seed, p.precision)
+    session.keep_memory()
     _begin(folder, p, "finetune", facts)
 
     images = rows["image"].map(store.index).to_numpy()

@@ -23,6 +23,7 @@ from clnlib.tables.localisation import (
     styled_effects,
 )
 from clnlib.tables.names import labels
+from clnlib.tables.settings import by_setting, styled_settings
 from clnlib.tables.significance import (
     accuracy_by_threshold,
     accuracy_claims,
@@ -53,6 +54,7 @@ __all__ = [
     "beside_table2",
     "blind_accuracy",
     "blind_boxes",
+    "by_setting",
     "by_split",
     "claims_tally",
     "classification",
@@ -80,6 +82,7 @@ __all__ = [
     "styled_nested",
     "styled_pooling",
     "styled_runs",
+    "styled_settings",
     "styled_summary",
     "summary",
 ]

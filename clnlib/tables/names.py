@@ -16,7 +16,8 @@ _WORDS = {
     "learning_rate": "rate {}",
     "patience": "patience {}",
 }
-_NEVER = ("stage", "study", "restart")  # no part of what was trained
+_FIRST = ("backbone", "lam", "protocol")
+_NEVER = ("seed", "stage", "study", "restart")  # the last three are no part of what was trained
 
 
 def labels(runs: Sequence[Run], among: Sequence[Run] = ()) -> list[str]:
@@ -34,15 +35,11 @@ def labels(runs: Sequence[Run], among: Sequence[Run] = ()) -> list[str]:
     """
     among = among or runs
     names = [_first(run.parameters, among) for run in among]
-    known = dict.fromkeys(name for run in among for name in run.parameters)
-    others = [name for name in known if name not in ("weights", *_WORDS, *_NEVER, "seed")]
-    for parameter in ("weights", *_WORDS, *others, "seed"):
+    for parameter in (*_others(among), "seed"):
         values = [run.parameters.get(parameter) for run in among]
-        kinds = Counter(
-            name for name, _ in dict.fromkeys(zip(names, map(str, values), strict=True))
-        )
+        kinds = Counter(name for name, _ in {*zip(names, map(str, values), strict=True)})
         names = [
-            ", ".join(filter(None, [name, _said(parameter, value)])) if kinds[name] > 1 else name
+            _with(name, parameter, value) if kinds[name] > 1 else name
             for name, value in zip(names, values, strict=True)
         ]
     times = Counter(names)
@@ -53,12 +50,34 @@ def labels(runs: Sequence[Run], among: Sequence[Run] = ()) -> list[str]:
     return [found[id(run)] for run in runs]
 
 
+def settings(runs: Sequence[Run]) -> list[str]:
+    """Whole names but for seeds: all in which any runs differ, where it is not the paper's."""
+    names = [_first(run.parameters, runs) for run in runs]
+    for parameter in _others(runs):
+        values = [run.parameters.get(parameter) for run in runs]
+        if len({*map(str, values)}) > 1:
+            names = [_with(n, parameter, value) for n, value in zip(names, values, strict=True)]
+    return names
+
+
+def _others(runs: Sequence[Run]) -> list[str]:
+    """The parameters a name may hold besides its first words and the seed."""
+    known = dict.fromkeys(name for run in runs for name in run.parameters)
+    first = ("weights", *_WORDS)
+    never = {*first, *_FIRST, *_NEVER}
+    return [*first, *(name for name in known if name not in never)]
+
+
 def _first(parameters: dict[str, Any], among: Sequence[Run]) -> str:
     """What every name begins with."""
     name = published.VARIANTS.get(parameters["backbone"], parameters["backbone"])
     several = len({run.parameters.get("protocol") for run in among}) > 1
     split = f", {parameters['protocol']} split" if several else ""
     return f"{name}, λ = {parameters['lam']:g}{split}"
+
+
+def _with(name: str, parameter: str, value: Any) -> str:
+    return ", ".join(filter(None, [name, _said(parameter, value)]))
 
 
 def _said(parameter: str, value: Any) -> str:
