@@ -30,7 +30,7 @@ def record(folder: Path, boxes: pd.DataFrame, chance: int, **parameters: object)
     rows[[PROBABILITY + f for f in findings]] = shares / shares.sum(axis=1, keepdims=True)
     run = folder / p.run_name()
     runs.write_json(run / "parameters.json", {**p.model_dump(), "stage": "train"})
-    history = pd.DataFrame({"epoch": [1, 2], "val_loss": [2.0, 1.0]})
+    history = pd.DataFrame({"epoch": [1, 2], "val_loss": [2.0, 1.0], "val_box_empty": [1.0, 0.0]})
     runs.write_atomically(run / "history.csv", lambda f: history.to_csv(f, index=False))
     facts = {
         "findings": findings,
