@@ -22,7 +22,8 @@ import pandas as pd
 from sklearn.metrics import roc_auc_score
 
 from clnlib import paths, runs
-from clnlib.evaluation import bootstrap, metrics
+from clnlib.metrics import bootstrap
+from clnlib.metrics import localisation as metrics
 from clnlib.runs import PROBABILITY
 
 HITS = [f"above {t}" for t in metrics.THRESHOLDS]

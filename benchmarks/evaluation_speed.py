@@ -30,10 +30,11 @@ def main() -> None:
     def imported() -> None:
         import scipy.stats  # noqa: F401  (Wilson and BCa import it when called)
 
-        import clnlib.tables  # noqa: F401
+        import clnbook.tables  # noqa: F401
 
     start = seconds(imported)
-    from clnlib import paths, runs, tables
+    from clnbook import tables
+    from clnlib import paths, runs
 
     place = paths.results() / "nih880-trials"
     run = runs.read(Path(given.run)) if given.run else runs.study(str(place))[0]

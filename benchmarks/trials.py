@@ -13,8 +13,9 @@ them elsewhere without weights.
 import argparse
 from pathlib import Path
 
-from clnlib import paths, runs, tables
-from clnlib.studies import Study, load_study
+from clnbook import tables
+from clnbook.studies import Study, load_study
+from clnlib import paths, runs
 
 
 def main() -> None:

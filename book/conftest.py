@@ -15,7 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from clnlib import jobs, paths
+from clnbook import jobs
+from clnlib import paths
 from clnlib.errors import InputError
 
 READS = ("prepare", "finetune", "train", "predict", "gradcam")  # images, or weights

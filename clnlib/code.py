@@ -6,10 +6,11 @@ from collections.abc import Iterable
 from pathlib import Path
 
 _ROOT = Path(__file__).resolve().parents[1]
+PACKAGES = ("clnlib", "clnbook")  # ours; what others wrote is told by its version
 
 
 def files(*modules: str) -> list[Path]:
-    """The package's files that modules reach by their imports, wherever in the files these stand.
+    """Our files that modules reach by their imports, wherever in the files these stand.
 
     Parameters
     ----------
@@ -54,4 +55,4 @@ def imported(file: Path) -> list[str]:
             names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module:
             names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-    return [name for name in names if name.split(".")[0] == "clnlib"]
+    return [name for name in names if name.split(".")[0] in PACKAGES]

@@ -15,8 +15,8 @@ conventions: str = "paper"  # paper, or switches of it (rows, group, gated, seve
 
 # %%
 from clnlib import runs as records
-from clnlib.evaluation import metrics
-from clnlib.evaluation.options import Evaluation
+from clnlib.metrics import localisation as metrics
+from clnlib.metrics.options import Evaluation
 
 parameters = Evaluation.from_notebook(globals())
 chosen = records.study(parameters.study, parameters.runs)
@@ -38,9 +38,9 @@ print(f"{len(chosen)} runs of {parameters.study}, conventions: {parameters.conve
 # apart as settings.
 
 # %%
-from clnlib.evaluation import ablation
-from clnlib.paper import published
-from clnlib.tables import ablation as pages
+from clnbook import by_lambda as ablation
+from clnbook import published
+from clnbook.tables import ablation as pages
 
 values = ablation.by_lambda(chosen, conventions, published.LAMBDAS)
 pages.styled_values(values)
@@ -51,7 +51,7 @@ pages.styled_values(values)
 # %% mystnb={"image": {"alt": "A panel per backbone: mean AUC and mean IoU accuracies against \u03bb, points with intervals, neighbouring \u03bb joined. The numbers are in the table above."}}
 import matplotlib.pyplot as plt
 
-from clnlib import figures
+from clnbook import figures
 
 plt.rcParams.update(figures.style())
 _ = figures.lambda_panels(values)

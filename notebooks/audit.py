@@ -14,10 +14,10 @@
 import matplotlib.pyplot as plt
 from IPython.display import HTML, Markdown, display
 
-from clnlib import figures
-from clnlib.paper import audit, blind, leakage, testsets, testsets_null, uncertainty
-from clnlib.paper.claims import ledger
-from clnlib.tables import audit as tables
+from clnbook import figures
+from clnbook.audit import audit, blind, leakage, testsets, testsets_null, uncertainty
+from clnbook.audit.claims import ledger
+from clnbook.tables import audit as tables
 
 plt.rcParams.update(figures.style())
 claims = audit.claims()
@@ -55,7 +55,7 @@ _ = figures.class_sizes(tables.class_sizes(), tables.fifth(), axes)
 
 # %% mystnb={"image": {"alt": "Two-sided p of each method on a logarithmic axis: most exact ones lie left of the dotted line at the level of the test, those after Holm's adjustment right of it."}}
 tell(3)
-from clnlib.tables import accuracy_by_threshold, auc_claims, claims_tally, styled_by_threshold
+from clnbook.tables import accuracy_by_threshold, auc_claims, claims_tally, styled_by_threshold
 
 auc = auc_claims()
 figure, axes = plt.subplots(figsize=(3.5, 4.2), layout="constrained")

@@ -18,7 +18,7 @@ runs: str = "*"  # which of its runs: names or patterns, separated by commas
 conventions: str = "paper"  # paper, or switches of it (rows, group, gated, several) as the notebook localisation lists
 
 # %%
-from clnlib.evaluation.options import Evaluation
+from clnlib.metrics.options import Evaluation
 
 parameters = Evaluation.from_notebook(globals())
 
@@ -26,8 +26,8 @@ parameters = Evaluation.from_notebook(globals())
 from IPython.display import display
 
 from clnlib import runs as records
-from clnlib import tables
-from clnlib.evaluation import metrics
+from clnbook import tables
+from clnlib.metrics import localisation as metrics
 
 found = records.study(parameters.study, parameters.runs)
 convention = metrics.conventions(parameters.conventions)
@@ -42,7 +42,7 @@ print(f"study {parameters.study}: {len(splits)} split(s): {'; '.join(splits)}")
 # %% mystnb={"image": {"alt": "Four empty frames, one per kind of blind box, each with the named boxes of the findings drawn as outlines, one colour a finding."}}
 import matplotlib.pyplot as plt
 
-from clnlib import figures
+from clnbook import figures
 
 plt.rcParams.update(figures.style())
 boxes = tables.blind_boxes(next(iter(splits.values())))

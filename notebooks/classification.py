@@ -17,14 +17,14 @@ runs: str = "*"  # which of its runs: names or patterns, separated by commas
 conventions: str = "paper"  # paper, or switches of it (rows, group, gated, several) as the notebook localisation lists
 
 # %%
-from clnlib.evaluation.options import Evaluation
+from clnlib.metrics.options import Evaluation
 
 parameters = Evaluation.from_notebook(globals())
 
 # %%
 from clnlib import runs as records
-from clnlib import tables
-from clnlib.evaluation import metrics
+from clnbook import tables
+from clnlib.metrics import localisation as metrics
 
 found = records.study(parameters.study, parameters.runs)
 convention = metrics.conventions(parameters.conventions)
@@ -66,8 +66,8 @@ for name in chosen:
 # %% mystnb={"image": {"alt": "ROC curves: true-positive against false-positive rate, one thin curve per finding, the mean thick in its band, the diagonal dotted. The areas are in the table finding by finding above."}}
 import matplotlib.pyplot as plt
 
-from clnlib import figures
-from clnlib.evaluation import classification
+from clnbook import figures
+from clnlib.metrics import classification
 
 plt.rcParams.update(figures.style())
 for name, run in chosen.items():

@@ -11,7 +11,7 @@ runs: str = "*"  # which of its runs: names or patterns, separated by commas
 conventions: str = "paper"  # paper, or switches of it (rows, group, gated, several) as the notebook localisation lists
 
 # %%
-from clnlib.evaluation.options import Evaluation
+from clnlib.metrics.options import Evaluation
 
 parameters = Evaluation.from_notebook(globals())
 
@@ -39,7 +39,7 @@ drawn = own[0] if own else "mobilenetv3small"
 # %% tags=["remove-stderr"] mystnb={"image": {"alt": "Block diagram of the network from top to bottom: grey image, backbone, pooling; then left the finding head of eight softmax outputs, right the box head of 512, 256, 128 and 4 ReLU units; the losses below."}}
 import matplotlib.pyplot as plt
 
-from clnlib import figures
+from clnbook import figures
 from clnlib.model import complexity, network
 
 plt.rcParams.update(figures.style())
@@ -53,7 +53,7 @@ _ = figures.architecture(complexity.blocks(network.build_cln(drawn)), axes)
 # and an addition counted as two. `inside`: counts equal, operations within 0.5 % of the printed.
 
 # %%
-from clnlib import tables
+from clnbook import tables
 
 measured = complexity.measured(BACKBONES)
 tables.styled_complexity(tables.complexity_table(measured), marked)

@@ -11,7 +11,7 @@
 
 # %%
 from clnlib.data import nih
-from clnlib.tables import dataset
+from clnbook.tables import dataset
 
 boxes, labels = nih.load_boxes(), nih.load_labels()
 dataset.composition(boxes, labels).style.format("{:,.3g}").format(
@@ -31,7 +31,7 @@ statistics.style.format("{:.3f}").format("{:.0f}", subset=["boxes", "patients"])
 # %% mystnb={"image": {"alt": "Eight small frames, one per finding, each with all of its expert boxes drawn as thin translucent outlines: cardiomegaly boxes coincide over the heart, nodules are scattered over both lungs."}}
 import matplotlib.pyplot as plt
 
-from clnlib import figures
+from clnbook import figures
 
 plt.rcParams.update(figures.style())
 figure, panels = plt.subplots(2, 4, figsize=(7, 3.9), layout="constrained")

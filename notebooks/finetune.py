@@ -56,7 +56,7 @@ print(run.provenance["device"], f"{run.provenance['seconds']:.0f} s,", run.prove
 # %% mystnb={"image": {"alt": "Two panels of learning curves over the epochs: loss and mean AUC; training thin, validation thick, a dotted line at the epoch that was kept."}}
 import matplotlib.pyplot as plt
 
-from clnlib import figures
+from clnbook import figures
 
 plt.rcParams.update(figures.style())
 figure, (upper, lower) = plt.subplots(
@@ -73,6 +73,6 @@ _ = figures.learning_curves(run.history, ["auc"], best, lower)
 # part has no image with, or none without, the finding.
 
 # %% tags=["nbval-ignore-output"]
-from clnlib import tables
+from clnbook import tables
 
 tables.styled_label_auc(tables.label_auc(run))

@@ -21,7 +21,7 @@ runs: str = "*"  # which of its runs: names or patterns, separated by commas
 conventions: str = "paper"  # paper, or switches of it (rows, group, gated, several) as the notebook localisation lists
 
 # %%
-from clnlib.evaluation.options import Evaluation
+from clnlib.metrics.options import Evaluation
 
 parameters = Evaluation.from_notebook(globals())
 
@@ -29,9 +29,9 @@ parameters = Evaluation.from_notebook(globals())
 from IPython.display import display
 
 from clnlib import runs as records
-from clnlib import tables
-from clnlib.evaluation import heatmaps, metrics
-from clnlib.tables import gradcam as cams
+from clnbook import tables
+from clnlib.metrics import heatmaps, localisation as metrics
+from clnbook.tables import gradcam as cams
 
 found = records.study(parameters.study, parameters.runs)
 convention = metrics.conventions(parameters.conventions)
@@ -85,7 +85,7 @@ if boxes:
 # %% mystnb={"image": {"alt": "IoU accuracy on the test part against T, a plot per run: its box head, boxes from its heat maps by five threshold rules, the blind box in grey, and the paper's three numbers at T = 0.1."}}
 import matplotlib.pyplot as plt
 
-from clnlib import figures
+from clnbook import figures
 
 plt.rcParams.update(figures.style())
 for name, frame in boxes.items():

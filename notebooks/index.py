@@ -11,7 +11,7 @@
 from IPython.display import Markdown
 
 from clnlib import runs
-from clnlib.tables import start
+from clnbook.tables import start
 
 phantom, pilot, trials = map(runs.study, ("phantom", "nih880-pilot", "nih880-trials"))
 Markdown(f"**What the paper claims.** {start.claimed()}")
@@ -29,7 +29,7 @@ Markdown(f"""**What we found.**
 # %% tags=["remove-input"] mystnb={"image": {"alt": "Mean IoU accuracy against the threshold T: the paper's printed CLN series lie high and fall slowly; our runs on real images lie in or below the grey band of the box that never sees the image."}}
 import matplotlib.pyplot as plt
 
-from clnlib import figures, tables
+from clnbook import figures, tables
 
 plt.rcParams.update(figures.style())
 figure, axes = plt.subplots(figsize=(3.5, 3.2), layout="constrained")

@@ -15,7 +15,7 @@ runs: str = "*"  # which of its runs: names or patterns, separated by commas
 conventions: str = "paper"  # paper, or switches of it (rows, group, gated, several) as the notebook localisation lists
 
 # %%
-from clnlib.evaluation.options import Evaluation
+from clnlib.metrics.options import Evaluation
 
 parameters = Evaluation.from_notebook(globals())
 
@@ -23,8 +23,8 @@ parameters = Evaluation.from_notebook(globals())
 from IPython.display import display
 
 from clnlib import runs as records
-from clnlib import tables
-from clnlib.evaluation import metrics
+from clnbook import tables
+from clnlib.metrics import localisation as metrics
 
 found = records.study(parameters.study, parameters.runs)
 convention = metrics.conventions(parameters.conventions)
@@ -70,7 +70,7 @@ for name, run in zip(names, chosen, strict=True):
 # %% mystnb={"image": {"alt": "Mean IoU accuracy against the threshold T from 0.1 to 0.7: the study's networks as thick coloured lines in bands, the blind box grey, the paper's printed series thin and dashed. The numbers of the study's lines are in the table of every run above."}}
 import matplotlib.pyplot as plt
 
-from clnlib import figures
+from clnbook import figures
 
 plt.rcParams.update(figures.style())
 figure, axes = plt.subplots(figsize=(5.5, 4.5), layout="constrained")

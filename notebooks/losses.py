@@ -7,8 +7,8 @@
 # they are, they are not Eq. 3. Every number is computed while the page is made.
 
 # %% tags=["remove-stderr"]
-from clnlib.model import kerascv
-from clnlib.tables.style import page
+from clnbook import kerascv
+from clnbook.tables.style import page
 
 library = kerascv.library()
 print("KerasCV", library.__version__ if library else "is not installed: only ours is shown")
@@ -92,7 +92,7 @@ page(
 # %% mystnb={"image": {"alt": "Bars per backbone and start: the share of boxes without a gradient with the box layer's bias at zeros and at the mean box. The numbers are in the table above."}}
 import matplotlib.pyplot as plt
 
-from clnlib import figures
+from clnbook import figures
 
 plt.rcParams.update(figures.style())
 figure, axes = plt.subplots(figsize=(3.5, 2), layout="constrained")

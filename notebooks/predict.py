@@ -11,7 +11,7 @@
 # `predictions.json` (COCO detection format) in the folder `out`.
 #
 # The page of this notebook in the book shows phantoms: drawn radiographs of the run's own test part,
-# which it was not trained on, written to files by `python -m clnlib.jobs draw`.
+# which it was not trained on, written to files by `python -m clnbook.jobs draw`.
 
 # %% tags=["parameters"]
 run: str = ""  # a finished train run: its folder, or <study>/<run> under runs/
@@ -49,7 +49,7 @@ from pathlib import Path
 
 from IPython.display import display
 
-from clnlib import figures
+from clnbook import figures
 from clnlib.data.images import read_grey
 from clnlib.model.predict import image_files
 

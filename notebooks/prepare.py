@@ -63,7 +63,7 @@ splits.leakage(split)
 # %% tags=["shows-images"] mystnb={"image": {"alt": "One image per finding with its expert box in green."}}
 import matplotlib.pyplot as plt
 
-from clnlib import figures
+from clnbook import figures
 
 plt.rcParams.update(figures.style())
 rows = [split.index[split["finding"] == finding][0] for finding in order]

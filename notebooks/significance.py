@@ -13,7 +13,7 @@ conventions: str = "paper"  # paper, or switches of it (rows, group, gated, seve
 
 # %%
 from clnlib import runs as records
-from clnlib.evaluation.options import Evaluation
+from clnlib.metrics.options import Evaluation
 
 parameters = Evaluation.from_notebook(globals())
 chosen = records.study(parameters.study, parameters.runs)
@@ -29,7 +29,7 @@ chosen = records.study(parameters.study, parameters.runs)
 # correlation: +1 where every finding is in favour.
 
 # %%
-from clnlib import tables
+from clnbook import tables
 
 auc = tables.auc_claims()
 tables.styled_claims(auc, "Table 2: CLN-MobileNetV3Small against each method, two-sided p")
@@ -101,7 +101,7 @@ for name in ("T = 0.1", "mean over T", "pooled over T"):
 # no resampling of patients sees.
 
 # %%
-from clnlib.evaluation import metrics, paired
+from clnlib.metrics import localisation as metrics, paired
 
 compared = paired.compare_runs(chosen, metrics.conventions(parameters.conventions))
 print(tables.runs_told(compared))

@@ -67,7 +67,7 @@ for warning in run.provenance["warnings"]:
 # %% mystnb={"image": {"alt": "Three panels of learning curves over the epochs: losses; accuracy and IoU; shares of boxes without overlap and of empty boxes. Training thin, validation thick, a dotted line at the epoch that was kept."}}
 import matplotlib.pyplot as plt
 
-from clnlib import figures
+from clnbook import figures
 
 plt.rcParams.update(figures.style())
 figure, panels = plt.subplots(3, 1, figsize=(3.5, 6.5), sharex=True, layout="constrained")
@@ -83,7 +83,7 @@ for axes, columns in zip(panels, names, strict=True):
 # training boxes, and it is told the true finding, which the network is not.
 
 # %% tags=["nbval-ignore-output"]
-from clnlib import tables
+from clnbook import tables
 
 numbers = tables.summary(run)
 tables.styled_summary(numbers)
@@ -99,7 +99,7 @@ _ = figures.accuracy_curves(numbers, axes)
 
 # %% tags=["shows-images"] mystnb={"image": {"alt": "One test image per finding with the true box in green and the predicted one in orange, their IoU above."}}
 from clnlib.data import sources
-from clnlib.evaluation import metrics
+from clnlib.metrics import localisation as metrics
 
 _, _, store = sources.prepared(parameters)
 test = run.predictions[run.predictions["part"] == "test"]

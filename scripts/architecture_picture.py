@@ -8,7 +8,7 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 
-from clnlib import figures
+from clnbook import figures
 from clnlib.model import complexity, network
 
 BACKBONE = "mobilenetv3small"

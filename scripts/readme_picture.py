@@ -6,10 +6,11 @@ python scripts/readme_picture.py runs/phantom/<run>
 import sys
 from pathlib import Path
 
-from clnlib import figures, runs
+from clnbook import figures
+from clnlib import runs
 from clnlib.data import sources
 from clnlib.errors import InputError
-from clnlib.evaluation import metrics
+from clnlib.metrics import localisation as metrics
 from clnlib.parameters import Prepare
 
 TARGET = Path(__file__).resolve().parents[1] / "docs" / "gallery.png"

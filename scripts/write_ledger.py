@@ -6,7 +6,7 @@ python scripts/write_ledger.py ledger.csv
 import sys
 from pathlib import Path
 
-from clnlib.paper import audit
+from clnbook.audit import audit
 from clnlib.runs import write_atomically
 
 

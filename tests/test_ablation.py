@@ -7,13 +7,14 @@ import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from clnlib import tables
+from clnbook import by_lambda as ablation
+from clnbook import published, tables
+from clnbook.tables import ablation as pages
 from clnlib.errors import InputError
-from clnlib.evaluation import ablation, bootstrap, metrics
 from clnlib.findings import BOXED
-from clnlib.paper import published
+from clnlib.metrics import bootstrap
+from clnlib.metrics import localisation as metrics
 from clnlib.runs import PREDICTED_BOX, PROBABILITY, TRUE_BOX, Run
-from clnlib.tables import ablation as pages
 
 FINDINGS = ("Effusion", "Mass", "Nodule")
 PAPER = metrics.PAPER

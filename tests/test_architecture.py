@@ -7,7 +7,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import pytest
 
-from clnlib import figures
+from clnbook import figures
 
 
 def block(name, after, shape, parameters=0, layers=1, activation=""):

@@ -7,8 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clnlib.errors import InputError
-from clnlib.evaluation import baselines, boxes, metrics
-from clnlib.evaluation.baselines import AGNOSTIC, BASELINES, BEST, MEDIAN, MEDOID
+from clnlib.metrics import baselines, boxes
+from clnlib.metrics import localisation as metrics
+from clnlib.metrics.baselines import AGNOSTIC, BASELINES, BEST, MEDIAN, MEDOID
 from clnlib.runs import PREDICTED_BOX, TRUE_BOX
 
 FINDINGS = ("crack", "dent", "scratch")

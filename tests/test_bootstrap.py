@@ -12,7 +12,7 @@ from scipy import stats
 from sklearn.metrics import roc_auc_score
 
 from clnlib.errors import InputError
-from clnlib.evaluation import bootstrap
+from clnlib.metrics import bootstrap
 from clnlib.runs import TRUE_BOX, Run
 
 

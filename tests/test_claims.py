@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from clnlib.evaluation.metrics import MEAN
-from clnlib.paper import audit, published
-from clnlib.paper.claims import ledger, printed, significance, sizes, testset
-from clnlib.paper.claims.localisation import wins
+from clnbook import published
+from clnbook.audit import audit
+from clnbook.audit.claims import ledger, printed, significance, sizes, testset
+from clnbook.audit.claims.localisation import wins
+from clnlib.metrics.localisation import MEAN
 
 ROOT = Path(__file__).resolve().parents[1]
 PAPER = Path(__file__).with_name("data") / "paper.md"
@@ -234,7 +235,7 @@ def test_main_findings(table):
 
 def test_light():
     """The ledger needs neither Keras nor a plotting library."""
-    code = "import clnlib.paper.audit as a, sys; a.claims(); print(*sys.modules)"
+    code = "import clnbook.audit.audit as a, sys; a.claims(); print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = {name.split(".")[0] for name in done.stdout.split()}
     assert not loaded & {"keras", "tensorflow", "jax", "matplotlib", "sklearn"}

@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import confusion_matrix, roc_auc_score, roc_curve
 
-from clnlib import tables
-from clnlib.evaluation import bootstrap, classification, metrics
-from clnlib.evaluation.metrics import MEAN, Conventions
+from clnbook import published, tables
 from clnlib.findings import BOXED
-from clnlib.paper import published
+from clnlib.metrics import bootstrap, classification
+from clnlib.metrics import localisation as metrics
+from clnlib.metrics.localisation import MEAN, Conventions
 from clnlib.runs import PROBABILITY, Run
 
 FINDINGS = ("Effusion", "Mass", "Nodule")

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from clnbook import compared
 from clnlib import runs
-from clnlib.evaluation import compared
 
 
 def record(folder, sure, moved=0.0, images=4):

@@ -9,10 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from clnlib import tables
+from clnbook import published, tables
 from clnlib.errors import InputError
 from clnlib.model import complexity, network
-from clnlib.paper import published
 
 # GFLOPs of Table 3's networks at 224 pixels by the profiler; parameters as printed but for the 7
 # statistics of EfficientNetB4's Normalization layer.

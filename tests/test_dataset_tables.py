@@ -6,11 +6,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from clnlib import runs, tables
+from clnbook import published, tables
+from clnbook.tables import dataset, start
+from clnlib import runs
 from clnlib.data import nih
-from clnlib.paper import published
 from clnlib.runs import PREDICTED_BOX, TRUE_BOX
-from clnlib.tables import dataset, start
 
 RESULTS = Path(__file__).resolve().parents[1] / "results"
 

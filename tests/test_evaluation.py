@@ -9,8 +9,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
-from clnlib import tables
-from clnlib.evaluation import baselines, bootstrap, boxes, metrics
+from clnbook import tables
+from clnlib.metrics import baselines, bootstrap, boxes
+from clnlib.metrics import localisation as metrics
 from clnlib.runs import LABEL, PREDICTED_BOX, PROBABILITY, TRUE_BOX, Run
 
 UNIT = (0.0, 0.0, 1.0, 1.0)

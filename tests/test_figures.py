@@ -19,12 +19,12 @@ from matplotlib.colors import to_hex
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
 
-from clnlib import figures
+from clnbook import figures
+from clnbook.figures.labels import Label, label_right, spread
+from clnbook.figures.style import PALETTE
 from clnlib.errors import InputError
-from clnlib.evaluation import metrics
-from clnlib.figures.labels import Label, label_right, spread
-from clnlib.figures.style import PALETTE
 from clnlib.findings import BOXED
+from clnlib.metrics import localisation as metrics
 from clnlib.runs import PREDICTED_BOX, TRUE_BOX
 
 GREY = np.arange(64, dtype=np.uint8).reshape(8, 8)
@@ -631,7 +631,7 @@ import matplotlib
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import pandas as pd
-from clnlib import figures
+from clnbook import figures
 frame = pd.DataFrame({"series": "ours", "kind": "ours", "T": [0.1, 0.2], "value": [0.5, 0.4],
                       "low": [0.4, 0.3], "high": [0.6, 0.5]})
 for name in ("a.svg", "a.png"):

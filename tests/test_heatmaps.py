@@ -8,11 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.ndimage import zoom
 
+from clnbook.tables import gradcam as cams
 from clnlib import runs
-from clnlib.evaluation import heatmaps, metrics
-from clnlib.evaluation.boxes import iou
+from clnlib.metrics import heatmaps
+from clnlib.metrics import localisation as metrics
+from clnlib.metrics.boxes import iou
 from clnlib.runs import PREDICTED_BOX, TRUE_BOX
-from clnlib.tables import gradcam as cams
 
 MAPS = hnp.arrays(np.uint8, st.tuples(st.integers(1, 3), st.just(6), st.just(6)))
 

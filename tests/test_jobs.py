@@ -11,9 +11,10 @@ import pytest
 from PIL import Image
 from test_compared import record
 
-from clnlib import jobs, parameters, runs
+from clnbook import jobs
+from clnbook.studies import load_study
+from clnlib import parameters, runs
 from clnlib.errors import InputError
-from clnlib.studies import load_study
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIGS = sorted((ROOT / "configs").glob("*.yaml"))
@@ -130,12 +131,12 @@ def test_a_run_depends_on_its_own_data(tmp_path):
 def test_a_notebook_depends_on_the_code_it_reaches():
     """An evaluation notebook does not wait for the network's code; training's does."""
     reached, training = (
-        {p.relative_to(ROOT / "clnlib").as_posix() for p in jobs.code_of(ROOT / "notebooks" / name)}
+        {p.relative_to(ROOT).as_posix() for p in jobs.code_of(ROOT / "notebooks" / name)}
         for name in ("baselines.ipynb", "train.ipynb")
     )
-    assert {"evaluation/baselines.py", "evaluation/boxes.py"} <= reached
-    assert not {name for name in reached if name.startswith("model/")}
-    assert "model/network.py" in training
+    assert {"clnlib/metrics/baselines.py", "clnlib/metrics/boxes.py"} <= reached
+    assert not {name for name in reached if name.startswith("clnlib/model/")}
+    assert "clnlib/model/network.py" in training
 
 
 @pytest.mark.slow

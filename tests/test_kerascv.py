@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from keras import ops
 
+from clnbook import kerascv
 from clnlib.data import nih
-from clnlib.evaluation import boxes
-from clnlib.model import kerascv, losses
+from clnlib.metrics import boxes
+from clnlib.model import losses
 
 installed = pytest.mark.skipif(kerascv.library() is None, reason="needs KerasCV")
 OVERLAP = [  # squares of side 0.4, shifted by s: (0.4 − s)² / (0.32 − (0.4 − s)²)

@@ -13,7 +13,7 @@ from hypothesis.extra import numpy as st_numpy
 from keras import ops
 
 from clnlib.errors import InputError
-from clnlib.evaluation import boxes
+from clnlib.metrics import boxes
 from clnlib.model.losses import (
     BOX_LOSSES,
     ciou_loss,

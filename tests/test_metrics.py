@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clnlib.errors import InputError
-from clnlib.evaluation import boxes, metrics
-from clnlib.evaluation.metrics import MEAN, PAPER, Conventions
+from clnlib.metrics import boxes
+from clnlib.metrics import localisation as metrics
+from clnlib.metrics.localisation import MEAN, PAPER, Conventions
 from clnlib.runs import PREDICTED_BOX, PROBABILITY, TRUE_BOX
 
 OWN = ("crack", "dent")  # a reader's categories, none of the paper's

@@ -12,7 +12,7 @@ import pytest
 from small import SMALL
 
 from clnlib import parameters
-from clnlib.evaluation.options import Evaluation
+from clnlib.metrics.options import Evaluation
 
 ROOT = Path(__file__).resolve().parents[1]
 SCHEMAS = {

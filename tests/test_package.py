@@ -9,21 +9,23 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-PACKAGE = ROOT / "clnlib"
-# The rooms in the order in which data walks through them; a module imports only from rooms at or
-# before its own.
+# The rooms of both packages in the order in which data walks through them; a module imports only
+# from rooms at or before its own, and the instrument knows nothing of the book.
 ROOMS = (
-    ("code", "errors", "lock", "progress"),
-    ("findings", "parameters", "paths", "studies"),
-    ("runs",),
-    ("data",),
-    ("model", "evaluation"),
-    ("paper",),
-    ("tables", "figures"),
-    ("jobs", "pages", "site", "explore"),
+    ("clnlib.code", "clnlib.errors", "clnlib.lock", "clnlib.progress"),
+    ("clnlib.findings", "clnlib.parameters", "clnlib.paths"),
+    ("clnlib.runs",),
+    ("clnlib.data",),
+    ("clnlib.model", "clnlib.metrics"),
+    ("clnbook.published", "clnbook.studies", "clnbook.by_lambda", "clnbook.compared"),
+    ("clnbook.wilcoxon", "clnbook.kerascv"),
+    ("clnbook.nested",),
+    ("clnbook.audit",),
+    ("clnbook.tables", "clnbook.figures"),
+    ("clnbook.jobs", "clnbook.pages", "clnbook.site", "clnbook.explore"),
 )
 ROOM = {name: place for place, names in enumerate(ROOMS) for name in names}
-MODULES = sorted(p for p in PACKAGE.rglob("*.py") if p.name != "__init__.py")
+MODULES = sorted(p for p in ROOT.glob("cln*/**/*.py") if p.name != "__init__.py")
 
 
 def _imports(path):
@@ -32,29 +34,35 @@ def _imports(path):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            if node.module == "clnlib":
-                yield from (f"clnlib.{alias.name}" for alias in node.names)
+            if node.module in ("clnlib", "clnbook"):
+                yield from (f"{node.module}.{alias.name}" for alias in node.names)
             else:
                 yield node.module
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda p: p.relative_to(PACKAGE).as_posix())
+def _room(name):
+    return ".".join(name.split(".")[:2])
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: p.relative_to(ROOT).as_posix())
 def test_rooms(path):
-    """Arrows go down only, model and evaluation know nothing of one another, Keras stays put."""
-    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    """Arrows go down only, model and metrics know nothing of one another, Keras stays put."""
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    own = _room(".".join(parts))
     for name in _imports(path):
-        if name.startswith("clnlib."):
-            other = name.split(".")[1]
-            assert ROOM[other] <= ROOM[parts[0]], f"{path.name} imports {name}"
-            assert {other, parts[0]} != {"model", "evaluation"}, f"{path.name} imports {name}"
+        if name.startswith(("clnlib.", "clnbook.")):
+            other = _room(name)
+            assert ROOM[other] <= ROOM[own], f"{path.name} imports {name}"
+            assert {other, own} != {"clnlib.model", "clnlib.metrics"}, f"{path.name} imports {name}"
         if name.split(".")[0] in ("keras", "tensorflow", "jax"):
-            assert parts[0] == "model" or parts == ("data", "feed"), f"{path.name} imports {name}"
+            keras = ("clnlib.model", "clnbook.kerascv")
+            assert own in keras or parts[1:] == ("data", "feed"), f"{path.name} imports {name}"
 
 
 def test_importing_is_light():
     """Neither the package nor what reads records loads Keras or matplotlib."""
-    light = "clnlib, clnlib.runs, clnlib.studies, clnlib.evaluation.metrics, clnlib.tables"
-    code = f"import {light}, clnlib.figures, sys; print([m.split('.')[0] for m in sys.modules])"
+    light = "clnlib, clnlib.runs, clnbook.studies, clnlib.metrics.localisation, clnbook.tables"
+    code = f"import {light}, clnbook.figures, sys; print([m.split('.')[0] for m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = set(ast.literal_eval(done.stdout))
     assert not loaded & {"keras", "tensorflow", "jax", "matplotlib"}

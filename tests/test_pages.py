@@ -15,13 +15,14 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from clnlib import code, explore, jobs, pages, paths, runs, site, tables
+from clnbook import explore, jobs, pages, site, tables
+from clnlib import code, paths, runs
 from clnlib.errors import InputError
-from clnlib.evaluation import metrics
+from clnlib.metrics import localisation as metrics
 from clnlib.parameters import Prepare
 
 ROOT = Path(__file__).resolve().parents[1]
-# What puts an image of the data set into a picture: `clnlib.figures.images`, or matplotlib itself.
+# What puts an image of the data set into a picture: `clnbook.figures.images`, or matplotlib itself.
 DRAWS_IMAGES = re.compile(r"\b(gallery|cam_gallery|prediction|boxes_on_image|imshow)\(")
 PIXEL = (
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg=="

@@ -5,10 +5,11 @@ import sys
 
 import pytest
 
+from clnbook import published
+from clnbook.audit import blind, leakage
 from clnlib.data import nih
-from clnlib.evaluation.metrics import MEAN
 from clnlib.findings import BOXED
-from clnlib.paper import blind, leakage, published
+from clnlib.metrics.localisation import MEAN
 
 
 def test_protocols_leak_what_they_allow():
@@ -67,8 +68,8 @@ def test_blind_box_beside_table_1():
 def test_the_audit_reads_without_a_framework():
     """Importing the paper's rooms loads neither TensorFlow, Keras nor matplotlib."""
     code = (
-        "import sys, importlib, pkgutil, clnlib.paper as p\n"
-        "for m in pkgutil.walk_packages(p.__path__, 'clnlib.paper.'): "
+        "import sys, importlib, pkgutil, clnbook.audit as p\n"
+        "for m in pkgutil.walk_packages(p.__path__, 'clnbook.audit.'): "
         "importlib.import_module(m.name)\n"
         "print(sorted({'tensorflow', 'keras', 'matplotlib'} & set(sys.modules)))"
     )

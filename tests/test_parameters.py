@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from clnbook.studies import Study, load_study
 from clnlib.errors import InputError
 from clnlib.parameters import (
     BACKBONES,
@@ -19,7 +20,6 @@ from clnlib.parameters import (
     Train,
     cell,
 )
-from clnlib.studies import Study, load_study
 
 CONFIGS = sorted((Path(__file__).parents[1] / "configs").glob("*.yaml"))
 

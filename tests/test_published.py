@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from clnlib.evaluation.metrics import MEAN, THRESHOLDS
+from clnbook import published
 from clnlib.findings import BOXED
-from clnlib.paper import published
+from clnlib.metrics.localisation import MEAN, THRESHOLDS
 
 PAPER = Path(__file__).with_name("data") / "paper.md"
 

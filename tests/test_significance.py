@@ -11,11 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from clnlib import runs, tables
+from clnbook import nested, tables
+from clnbook import wilcoxon as significance
+from clnbook.tables import significance as printed
+from clnlib import runs
 from clnlib.errors import InputError
-from clnlib.evaluation import metrics, nested, paired, significance
+from clnlib.metrics import localisation as metrics
+from clnlib.metrics import paired
 from clnlib.runs import PREDICTED_BOX
-from clnlib.tables import significance as printed
 
 RESULTS = Path(__file__).resolve().parents[1] / "results"
 # Tenths, so that ties and zeros are common.

@@ -14,7 +14,7 @@ import nbformat
 import pytest
 from bs4 import BeautifulSoup
 
-from clnlib import site as extension
+from clnbook import site as extension
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted([*ROOT.glob("book/*.ipynb"), *ROOT.glob("book/results/*/*.ipynb")])
@@ -206,7 +206,9 @@ def small_site(tmp_path, monkeypatch):
     monkeypatch.setattr(extension, "sources", lambda app: [])
 
     def build():
-        app = SphinxTestApp(srcdir=tmp_path / "book", confoverrides={"extensions": ["clnlib.site"]})
+        app = SphinxTestApp(
+            srcdir=tmp_path / "book", confoverrides={"extensions": ["clnbook.site"]}
+        )
         app.build()
         html = Path(app.outdir)
         app.cleanup()

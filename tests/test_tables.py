@@ -6,13 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from clnlib import tables
-from clnlib.evaluation import baselines, bootstrap, metrics
-from clnlib.evaluation.metrics import MEAN, PAPER, THRESHOLDS, Conventions
+from clnbook import published, tables
+from clnbook.tables import names, style
 from clnlib.findings import BOXED
-from clnlib.paper import published
+from clnlib.metrics import baselines, bootstrap
+from clnlib.metrics import localisation as metrics
+from clnlib.metrics.localisation import MEAN, PAPER, THRESHOLDS, Conventions
 from clnlib.runs import PREDICTED_BOX, PROBABILITY, TRUE_BOX, Run
-from clnlib.tables import names, style
 
 FINDINGS = ("Cardiomegaly", "Mass", "crack")  # two of the paper's and a reader's own
 EVERY = [*FINDINGS, MEAN]

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from clnbook import published
+from clnbook.audit import rounding, testsets, testsets_null
 from clnlib.errors import InputError
 from clnlib.findings import BOXED
-from clnlib.paper import published, rounding, testsets, testsets_null
 
 MODES = {"half up": ROUND_HALF_UP, "half even": ROUND_HALF_EVEN, "down": ROUND_DOWN}
 HUNDREDTH, THOUSANDTH = Decimal("0.01"), Decimal("0.001")

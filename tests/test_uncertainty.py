@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from clnlib import figures
-from clnlib.paper import testsets, uncertainty
+from clnbook import figures
+from clnbook.audit import testsets, uncertainty
 
 
 def test_wilson_agrees_with_scipy():

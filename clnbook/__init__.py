@@ -1,0 +1,1 @@
+"""The book of the CLN companion: its tables, figures and pages, the audit, the workflow."""

@@ -1,0 +1,1 @@
+"""The audit: every printed claim of the paper, computed again."""

@@ -1,0 +1,64 @@
+"""Table 1 beside boxes that never see the image."""
+
+import pandas as pd
+
+from clnbook import published
+from clnbook.audit import leakage
+from clnlib.findings import BOXED
+from clnlib.metrics import baselines
+from clnlib.metrics import localisation as metrics
+from clnlib.runs import PREDICTED_BOX, TRUE_BOX
+
+
+def accuracy(protocol: str = "patient", seeds: tuple[int, ...] = leakage.SEEDS) -> pd.DataFrame:
+    """IoU accuracy of the class-medoid box, fitted on training and tested on test boxes.
+
+    Parameters
+    ----------
+    protocol
+        Of `clnlib.data.splits.make_split`.
+    seeds
+        Of the splits; values are means over them.
+
+    Returns
+    -------
+    DataFrame
+        Index T, columns the findings and "Mean"; in [0, 1].
+    """
+    names = dict(zip(["x1", "y1", "x2", "y2"], TRUE_BOX, strict=True))
+    tables = []
+    for seed in seeds:
+        rows = leakage.split(protocol, seed).rename(columns=names)
+        guessed = baselines.blind(rows.assign(**dict.fromkeys(PREDICTED_BOX, 0.0)))
+        tables.append(metrics.iou_accuracy(guessed[guessed["part"] == "test"], BOXED))
+    return pd.concat(tables).groupby(level="T").mean()
+
+
+def against(protocol: str = "patient", seeds: tuple[int, ...] = leakage.SEEDS) -> pd.DataFrame:
+    """Every legible cell of Table 1 beside the blind box.
+
+    Returns
+    -------
+    DataFrame
+        `T`, `method`, `family`, `finding` ("Mean" among them), `value`, `blind` and `beaten`
+        (the blind box is above the printed value).
+    """
+    table = published.table1()
+    keep = ["T", "method", "family", "finding", "value"]
+    rows = table.loc[table["transcription"] == published.OK, keep]
+    blind = accuracy(protocol, seeds).stack()
+    rows = rows.assign(blind=blind.reindex(pd.MultiIndex.from_frame(rows[["T", "finding"]])).array)
+    return rows.assign(beaten=rows["blind"] > rows["value"]).reset_index(drop=True)
+
+
+def share_beaten(cells: pd.DataFrame) -> pd.DataFrame:
+    """Share of the cells of `against`, means left out, that a blind box beats.
+
+    Returns
+    -------
+    DataFrame
+        One row per method: `family`, `cells`, `beaten` (their number), `share`.
+    """
+    each = cells[cells["finding"] != metrics.MEAN].groupby(["family", "method"])["beaten"]
+    table = each.agg(cells="size", beaten="sum", share="mean").reset_index("family")
+    return table.sort_values("share", ascending=False)

@@ -1,0 +1,94 @@
+"""The legible numbers of Tables 1 to 3, ready for arithmetic."""
+
+from typing import NamedTuple
+
+import pandas as pd
+
+from clnbook import published
+from clnlib.metrics.localisation import MEAN, THRESHOLDS
+
+CLN, PUBLISHED = "cln", "sota"
+CHEXNET, MOBILENET, RESNET = "CLN-CheXNet", "CLN-MobileNetV3Small", "CLN-ResNet50V2"
+XCEPTION, EFFICIENTNET, INCEPTION = "CLN-Xception", "CLN-EfficientNetB4", "CLN-InceptionV3"
+OUYANG, VIT, WANG = "Ouyang et al.", "ViT-based", "Wang et al."
+
+
+class Printed(NamedTuple):
+    """What the tables print.
+
+    Attributes
+    ----------
+    iou
+        Table 1 by (T, method, finding or "Mean"); rows with transcription "ok" only.
+    auc
+        Table 2 by (method, finding or "Mean").
+    size
+        Table 3 by model: total and trainable parameters, GFLOPS.
+    doubtful
+        The other rows of Table 1, corrected where a correction is near-certain: never evidence,
+        only told in notes.
+    family
+        "cln" or "sota" by method, of the legible rows of Table 1 and of Table 2.
+    """
+
+    iou: dict[tuple[float, str, str], float]
+    auc: dict[tuple[str, str], float]
+    size: dict[str, tuple[int, int, float]]
+    doubtful: dict[tuple[float, str, str], float]
+    family: dict[str, str]
+
+    def methods(self, family: str, table: int) -> list[str]:
+        """The methods of a family that have a (legible) mean in Table 1 or 2."""
+        names = [name for name, of in self.family.items() if of == family]
+        if table == 2:
+            return [name for name in names if (name, MEAN) in self.auc]
+        return [n for n in names if any((t, n, MEAN) in self.iou for t in THRESHOLDS)]
+
+    def mean_iou(self, t: float, family: str) -> dict[str, float]:
+        """Mean IoU accuracy at a threshold by method, where legible."""
+        means = {m: self.iou.get((t, m, MEAN)) for m in self.methods(family, 1)}
+        return {m: value for m, value in means.items() if value is not None}
+
+    def mean_auc(self, family: str) -> dict[str, float]:
+        """Mean AUC by method."""
+        return {m: self.auc[m, MEAN] for m in self.methods(family, 2)}
+
+    def at_least(self, t: float, method: str, finding: str) -> float:
+        """The least value that a cell can have: accuracy cannot fall as T falls."""
+        higher = (self.iou.get((u, method, finding)) for u in THRESHOLDS if u >= t)
+        return max((value for value in higher if value is not None), default=0.0)
+
+    def at_most(self, t: float, method: str, finding: str) -> float:
+        """The largest value that a cell can have: accuracy cannot rise with T."""
+        lower = (self.iou.get((u, method, finding)) for u in THRESHOLDS if u <= t)
+        return min((value for value in lower if value is not None), default=1.0)
+
+
+def read() -> Printed:
+    """Read the published tables."""
+    one, two, three = published.table1(), published.table2(), published.table3()
+    legible = one["transcription"] == published.OK
+    other = one[~legible]
+    doubtful = dict(zip(_keys(other), other["corrected"].fillna(other["value"]), strict=True))
+    one = one[legible]
+    family = dict(zip(one["method"], one["family"], strict=True))
+    return Printed(
+        iou=dict(zip(_keys(one), one["value"].astype(float), strict=True)),
+        auc=dict(zip(zip(two["method"], two["finding"], strict=True), two["value"], strict=True)),
+        size={
+            str(model): (int(row["total"]), int(row["trainable"]), float(row["gflops"]))
+            for model, row in three.iterrows()
+        },
+        doubtful={key: value for key, value in doubtful.items() if value == value},
+        family=family | dict(zip(two["method"], two["family"], strict=True)),
+    )
+
+
+def best(values: dict[str, float]) -> tuple[str, float]:
+    """The name and value of the largest."""
+    name = max(values, key=lambda key: values[key])
+    return name, values[name]
+
+
+def _keys(rows: pd.DataFrame) -> list[tuple[float, str, str]]:
+    return list(zip(*(rows[c].tolist() for c in ("T", "method", "finding")), strict=True))

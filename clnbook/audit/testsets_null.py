@@ -1,0 +1,201 @@
+"""How surprising the class sizes of `testsets` are: simulations and the explanations they leave."""
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from clnbook.audit import testsets
+from clnbook.audit.rounding import NO_CELL, printed, prints
+from clnlib.data import nih
+from clnlib.findings import BOXED
+
+Sizes = NDArray[np.int64]
+
+
+def null_simulation(
+    draws: int = 200, seed: int = 0, convention: str = "twice", misread: float = 0.02
+) -> pd.DataFrame:
+    """How often `testsets.common` calls a table incompatible with one test set.
+
+    Simulated tables have as many legible cells per variant as the printed one, of random
+    accuracies k / n that fall with T.
+
+    Parameters
+    ----------
+    draws
+        Tables per scenario.
+    seed
+        Of the generator.
+    convention
+        See `rounding.prints`.
+    misread
+        Share of cells that read anything at all, in the second scenario.
+
+    Returns
+    -------
+    DataFrame
+        Rows "one test set" (197 boxes at random), "one test set, 2% misread", "sizes one
+        apart" (each variant's sizes are those, one more or one less) and "a test set each";
+        `none_fits` (mean number of the 8 findings without a common size), `any_none`, `all_none`
+        (shares of tables in which one, and all eight, have none), `misread` (mean, over findings,
+        of the cells that would have to be other than they read; the printed table's in the last
+        row, "printed").
+    """
+    rng = np.random.default_rng(seed)
+    legible = [len(series.cells) for series in testsets.variants().values()]
+    one = np.broadcast_to(_drawn(rng, (draws, 1)), (draws, len(legible), len(BOXED)))
+    apart = one + rng.integers(-1, 2, one.shape)
+    scenarios = {
+        "one test set": (one, 0.0),
+        f"one test set, {misread:.0%} misread": (one, misread),
+        "sizes one apart": (apart, 0.0),
+        "a test set each": (_drawn(rng, (draws, len(legible))), 0.0),
+    }
+    rows = {}
+    for name, (sizes, wrong) in scenarios.items():
+        cells = _table(rng, sizes, legible, convention, wrong)
+        rows[name] = _incompatible(cells, convention)
+    rows["printed"] = _printed(convention)
+    return pd.DataFrame.from_dict(rows, orient="index").astype("float64")
+
+
+def _printed(convention: str) -> dict[str, float]:
+    found = testsets.common(convention)
+    none = found["sizes"].map(len) == 0
+    return {
+        "none_fits": none.sum(),
+        "any_none": none.any(),
+        "all_none": none.all(),
+        "misread": found["misread"].mean(),
+    }
+
+
+def _drawn(rng: np.random.Generator, shape: tuple[int, ...]) -> Sizes:
+    """(*shape, 8) class sizes of 197 boxes drawn at random, at least 5 each."""
+    boxes = testsets.boxes_per_finding()
+    return np.maximum(rng.multivariate_hypergeometric(boxes, testsets.BOXES, shape), 5)
+
+
+def _table(
+    rng: np.random.Generator, sizes: Sizes, legible: list[int], convention: str, misread: float
+) -> Sizes:
+    """(draws, variants, 8, rows) hundredths of random accuracies that fall with T."""
+    shares = -np.sort(-rng.random((*sizes.shape, max(legible))), axis=-1)
+    n = sizes[..., None]
+    cells = printed(np.floor(shares * (n + 1)).astype(np.int64), n, convention)
+    cells = np.where(rng.random(cells.shape) < misread, rng.integers(0, 101, cells.shape), cells)
+    for variant, rows in enumerate(legible):
+        cells[:, variant, :, rows:] = NO_CELL
+    return cells
+
+
+def _incompatible(cells: Sizes, convention: str) -> dict[str, float]:
+    flags = ~prints(convention)
+    wrong = np.stack([row[cells].sum(axis=(1, 3)) for row in flags])  # (sizes, draws, 8)
+    least = wrong.min(axis=0)
+    none = least > 0
+    return {
+        "none_fits": none.sum(axis=1).mean(),
+        "any_none": none.any(axis=1).mean(),
+        "all_none": none.all(axis=1).mean(),
+        "misread": least.mean(),
+    }
+
+
+def explanations(draws: int = 1000, seed: int = 0) -> pd.DataFrame:
+    """What could lie behind six sets of class sizes with 197 rows each, and what speaks for it.
+
+    Parameters
+    ----------
+    draws
+        Simulated splits.
+    seed
+        Of the generator.
+
+    Returns
+    -------
+    DataFrame
+        Index the explanation; `expects` and `found` (text), `probability` (of what was found
+        under the explanation, where it is a chance; else NaN) and `fits` ("yes" | "no" |
+        "open").
+    """
+    rng = np.random.default_rng(seed)
+    total, shared = testsets.totals(), testsets.common()
+    sizes = testsets.sizes_of_boxes()[list(BOXED)].to_numpy(np.int64)
+    variants, of_boxes = len(total), int(total["of_boxes"].sum())
+    only = int(total["near_totals"].map(lambda near: near == (testsets.BOXES,)).sum())
+    common = int((shared["sizes"].map(len) > 0).sum())
+    rows = {
+        "one row per image": (
+            f"{testsets.IMAGES} rows",
+            f"{int(total['of_images'].sum())} of {variants} variants admit so few",
+            np.nan,
+            "no",
+        ),
+        "one test set, rows grouped by true finding": (
+            "one size per finding",
+            f"{common} of {len(BOXED)} findings have a size that all variants admit",
+            np.nan,
+            "no" if common < len(BOXED) else "yes",
+        ),
+        **_drawn_anew(rng, sizes, only, draws),
+        "one test set of 197 boxes, rows grouped by predicted finding": (
+            f"{testsets.BOXES} rows, sizes that follow the predictions",
+            f"{of_boxes} of {variants} variants admit {testsets.BOXES}; sizes differ",
+            np.nan,
+            "open",
+        ),
+    }
+    columns = ["expects", "found", "probability", "fits"]
+    table = pd.DataFrame.from_dict(rows, orient="index", columns=columns)
+    return table.rename_axis("explanation")
+
+
+def _drawn_anew(
+    rng: np.random.Generator, sizes: Sizes, only: int, draws: int
+) -> dict[str, tuple[str, str, float, str]]:
+    """The rows of `explanations` in which each variant has a test set of its own.
+
+    `only` is the number of variants that admit no total but 197 near a fifth of every finding.
+    """
+    spread = int(np.ptp(sizes, axis=0).max())
+    chance = _chance_of_boxes(rng, draws) ** only
+    apart, drawn, closer = _evenness(rng, sizes, draws)
+    return {
+        "176 images drawn anew for each variant, a row per box": (
+            f"totals around {testsets.BOXES}",
+            f"{only} of {len(sizes)} variants admit {testsets.BOXES} alone near 20 %",
+            chance,
+            "open" if chance > 0.01 else "no",
+        ),
+        "197 boxes drawn anew for each variant, not stratified": (
+            f"{testsets.BOXES} rows, sizes that vary by chance",
+            f"sizes lie {apart:.1f} from 20 % (χ²), draws {drawn:.1f} at the median",
+            closer,
+            "open" if closer > 0.01 else "no",
+        ),
+        "197 boxes drawn anew for each variant, stratified by finding": (
+            "sizes that differ by 1 at most",
+            f"sizes differ by up to {spread}",
+            np.nan,
+            "no" if spread > 1 else "yes",
+        ),
+    }
+
+
+def _chance_of_boxes(rng: np.random.Generator, draws: int) -> float:
+    """The chance that 176 of the 880 images carry exactly 197 boxes."""
+    per_image = nih.load_boxes()["image"].value_counts().to_numpy()
+    order = rng.random((draws, len(per_image))).argpartition(testsets.IMAGES, axis=1)
+    return float((per_image[order[:, : testsets.IMAGES]].sum(axis=1) == testsets.BOXES).mean())
+
+
+def _evenness(rng: np.random.Generator, sizes: Sizes, draws: int) -> tuple[float, float, float]:
+    """χ² from 20 % of each finding: found, the median of random draws, and the chance of less."""
+    boxes = testsets.boxes_per_finding()
+    expected = boxes * testsets.BOXES / boxes.sum()
+    apart = float(((sizes - expected) ** 2 / expected).sum())
+    random = (_drawn(rng, (draws, len(sizes))) - expected) ** 2 / expected
+    each = random.sum(axis=(1, 2))
+    # The table itself counts as a draw: no chance is nought.
+    return apart, float(np.median(each)), float(((each <= apart).sum() + 1) / (draws + 1))

@@ -1,0 +1,135 @@
+"""The numbers, boxes and drawn images of the page "Explore", as one script file."""
+
+import base64
+import io
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from clnbook import tables
+from clnbook.tables.summary import ACCURACY
+from clnlib import paths, runs
+from clnlib.data import sources
+from clnlib.metrics import baselines, bootstrap
+from clnlib.metrics.localisation import MEAN, THRESHOLDS
+from clnlib.parameters import Prepare
+from clnlib.runs import PREDICTED_BOX, TRUE_BOX, Run
+
+PIXELS = 112  # per side of a drawn image
+EXAMPLES = 4  # images per finding
+QUALITY = 60  # of their JPEG
+VALUES = ["value", "low", "high"]
+BLIND_VALUES = ["blind", "blind_low", "blind_high"]
+
+
+def explored(study: Sequence[Run], resamples: int = bootstrap.RESAMPLES) -> dict[str, Any]:
+    """What the page shows of a study.
+
+    Parameters
+    ----------
+    study
+        Finished stage-2 runs.
+    resamples
+        Of the patients.
+
+    Returns
+    -------
+    dict
+        For JSON, numbers rounded to three decimals and None for what is missing: `thresholds`;
+        `findings`, the mean last; `runs`, as `_run` has them; `examples`, by split, per box its
+        `finding`, `true` and `blind` box (relative `xyxy`) and `pixels`, a data address, which
+        only drawn images have.
+    """
+    findings = [*dict.fromkeys(f for run in study for f in run.findings), MEAN]
+    splits = tables.by_split(study)
+    shown = {title: _shown(run) for title, run in splits.items()}
+    lines = []
+    for label, run in zip(tables.labels(study), study, strict=True):
+        (title,) = tables.by_split([run])
+        lines.append(_run(run, label, findings, resamples) | _boxes(run, title, shown[title]))
+    examples = {title: _examples(splits[title], rows) for title, rows in shown.items()}
+    return {
+        "thresholds": list(THRESHOLDS),
+        "findings": findings,
+        "runs": lines,
+        "examples": examples,
+    }
+
+
+def _run(run: Run, label: str, findings: Sequence[str], resamples: int) -> dict[str, Any]:
+    """A run's name and numbers: per finding AUC, and per T accuracy, with the blind box's."""
+    auc = tables.classification(run, resamples=resamples).set_index("finding")
+    table = tables.localisation(run, resamples=resamples)
+    table = table[table["quantity"] == ACCURACY].set_index(["finding", "T"])
+    cells = pd.MultiIndex.from_product([findings, THRESHOLDS])
+    accuracy = table[VALUES + BLIND_VALUES].astype(float).reindex(cells).to_numpy()
+    return {
+        "label": label,
+        "backbone": run.parameters["backbone"],
+        "lam": run.parameters["lam"],
+        "auc": _numbers(auc[VALUES].astype(float).reindex(findings).to_numpy()),
+        "accuracy": _numbers(accuracy.reshape(len(findings), len(THRESHOLDS), -1)),
+    }
+
+
+def _shown(run: Run) -> pd.DataFrame:
+    """A few test boxes of each finding, evenly spaced by image name: chosen without the results."""
+    test = run.predictions[run.predictions["part"] == "test"].sort_values(["image", "finding"])
+    groups = dict(list(test.groupby("finding")))
+    spaced = {f: np.linspace(0, len(rows) - 1, EXAMPLES).astype(int) for f, rows in groups.items()}
+    return pd.concat([groups[f].iloc[np.unique(spaced[f])] for f in run.findings if f in groups])
+
+
+def _boxes(run: Run, title: str, shown: pd.DataFrame) -> dict[str, Any]:
+    """The boxes a run predicts for the examples of its split."""
+    keys = ["image", "finding", *TRUE_BOX]
+    own = run.predictions.drop_duplicates(keys).set_index(keys)[PREDICTED_BOX]
+    rows = own.reindex(pd.MultiIndex.from_frame(shown[keys]))
+    return {"split": title, "boxes": _numbers(rows.to_numpy(dtype=float))}
+
+
+def _examples(run: Run, shown: pd.DataFrame) -> list[dict[str, Any]]:
+    blind = baselines.blind(run.predictions).loc[shown.index, PREDICTED_BOX].to_numpy(dtype=float)
+    true = shown[TRUE_BOX].to_numpy(dtype=float)
+    pixels: list[str | None] = [None] * len(shown)
+    if run.parameters["dataset"] == "phantom":  # no radiograph's pixels may lie on a page
+        given = {name: run.parameters[name] for name in Prepare.model_fields}
+        source = sources.boxed(Prepare.check({**given, "image_size": PIXELS}))
+        pixels = [_jpeg(source.read(image)[0]) for image in shown["image"]]
+    boxes = zip(shown["finding"], _numbers(true), _numbers(blind), pixels, strict=True)
+    return [dict(zip(("finding", "true", "blind", "pixels"), each, strict=True)) for each in boxes]
+
+
+def _jpeg(grey: NDArray[np.uint8]) -> str:
+    from PIL import Image
+
+    held = io.BytesIO()
+    Image.fromarray(grey).save(held, "JPEG", quality=QUALITY, optimize=True)
+    return "data:image/jpeg;base64," + base64.b64encode(held.getvalue()).decode()
+
+
+def _numbers(values: NDArray[np.float64]) -> Any:
+    """Nested lists of three decimals, None for NaN."""
+    if values.ndim:
+        return [_numbers(value) for value in values]
+    return None if np.isnan(values) else round(float(values), 3)
+
+
+def main(words: list[str]) -> None:
+    """`python -m clnbook.explore FILE [STUDY ...]`: the script of these or all published ones."""
+    if not words:
+        raise SystemExit(main.__doc__)
+    published = sorted({file.parents[1].name for file in paths.results().glob("*/*/done")})
+    data = {name: explored(runs.study(name)) for name in words[1:] or published}
+    text = "window.clnExplore = " + json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+    runs.write_atomically(Path(words[0]), lambda p: p.write_text(text + ";\n", encoding="utf-8"))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

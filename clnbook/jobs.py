@@ -1,0 +1,269 @@
+"""A study as jobs: what `workflow/Snakefile` asks, checked before anything runs."""
+
+import functools
+import shlex
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from clnbook import compared
+from clnbook.studies import Study, load_study
+from clnlib import code, paths, runs
+from clnlib.data import phantom, sources
+from clnlib.errors import InputError, nearest
+from clnlib.parameters import (
+    BOXED_DATA,
+    LABELLED_DATA,
+    Finetune,
+    Images,
+    Parameters,
+    Prepare,
+    Train,
+)
+
+EVALUATION = ("localisation", "classification", "baselines", "ablation", "significance")
+PUBLISHED = ("nih880-pilot", "nih880-trials")  # their pages can be made from the records alone
+SITE = ("index", "data", "audit", "losses", "complexity")  # pages that belong to no study
+DRAWN = 12  # phantoms on the page about predicting
+DRAWN_SIZE = 256  # their pixels per side: more than a run was trained on, as a reader's files have
+MARK = ("Source", "clnlib phantom")  # the PNG text by which a drawn file is known
+
+
+@dataclass(frozen=True)
+class Job:
+    """One training: its stage, papermill's `-p` words, and the runs it starts from."""
+
+    stage: str
+    words: str
+    needs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything a study makes.
+
+    Attributes
+    ----------
+    study
+        The checked study.
+    runs
+        Run name → its job; stage 1 first.
+    prepare
+        papermill's words for the page about the data.
+    data
+        Run name → a digest of its data set: the images' names, sizes and options, the parts of
+        stage 1, a reader's own boxes; "missing" where they are not there.
+    """
+
+    study: Study
+    runs: dict[str, Job]
+    prepare: str
+    data: dict[str, str]
+
+    @property
+    def trained(self) -> list[str]:
+        """The stage-2 runs, in the order of the study."""
+        return [name for name, job in self.runs.items() if job.stage == "train"]
+
+    @property
+    def shown(self) -> dict[str, str]:
+        """The run each stage's page shows: the stage's first."""
+        return {job.stage: name for name, job in reversed(self.runs.items())}
+
+    @property
+    def pages(self) -> list[str]:
+        """Names of the study's pages."""
+        # Predicting shows nothing but images, and no page shows a radiograph.
+        images = ["predict"] if self.is_phantom else []
+        return ["prepare", *self.shown, *EVALUATION, "gradcam", *images]
+
+    @property
+    def is_phantom(self) -> bool:
+        """Whether every image of stage 2 is a drawn one."""
+        return all(run.dataset == "phantom" for run in self.study.trainings())
+
+
+def plan(name: str, imagenet: str | None = None) -> Plan:
+    """Read and check `configs/<name>.yaml` (or the file of that path).
+
+    Parameters
+    ----------
+    name
+        Of the study.
+    imagenet
+        A weight file to take wherever the study says `imagenet`; None: Keras' official one.
+
+    Raises
+    ------
+    InputError
+        No such study (the nearest is named), or anything in it the schemas refuse.
+    """
+    study = load_study(_config(name))
+    if imagenet:
+        study = study.with_imagenet(imagenet)
+    jobs: dict[str, Job] = {}
+    for stage1 in study.finetunes():
+        jobs[stage1.run_name()] = Job("finetune", words(stage1))
+    for run in study.trainings():
+        start = (run.weights or "").rpartition("/")[2]
+        jobs[run.run_name()] = Job("train", words(run), (start,) if start in jobs else ())
+    first = study.trainings()[0]
+    shared = Prepare.check({name: getattr(first, name) for name in Prepare.model_fields})
+    return Plan(study, jobs, words(shared), _data([*study.finetunes(), *study.trainings()]))
+
+
+def words(parameters: Parameters) -> str:
+    """papermill's `-p name value` for every value that is not its default, for a shell."""
+    fields = type(parameters).model_fields
+    given = {k: v for k, v in parameters.model_dump().items() if v != fields[k].default}
+    return shlex.join(word for k, v in given.items() for word in ("-p", k, str(v)))
+
+
+def code_of(notebook: Path) -> list[Path]:
+    """The package's files that a notebook's cells reach."""
+    return code.files(*code.imported(notebook.with_suffix(".py")))
+
+
+def _config(name: str) -> Path:
+    folder = paths.CHECKOUT / "configs"
+    for file in (folder / f"{name}.yaml", Path(name)):
+        if file.is_file():
+            return file
+    known = sorted(file.stem for file in folder.glob("*.yaml"))
+    close = nearest(name, known)
+    hint = f"did you mean {close!r}?" if close else f"there are {', '.join(known)}"
+    raise InputError(f"study {name!r}: no configs/{name}.yaml; {hint}")
+
+
+def _data(found: Iterable[Train | Finetune]) -> dict[str, str]:
+    """The digest of every run's data set; runs that share one ask for it once."""
+    names = [*Images.model_fields, "image_folder"]
+    known: dict[tuple[object, ...], str] = {}
+    digests: dict[str, str] = {}
+    for run in found:
+        what = (type(run), *(getattr(run, name, None) for name in names))
+        known[what] = known.get(what) or _digest(run)
+        digests[run.run_name()] = known[what]
+    return digests
+
+
+def _digest(run: Train | Finetune) -> str:
+    try:
+        source = sources.boxed(run) if isinstance(run, Train) else sources.labelled(run)
+    except InputError:
+        return "missing"
+    rows = source.rows
+    # The tables of a named data set are the package's own, and count as code.
+    own = "" if run.dataset in (*BOXED_DATA, *LABELLED_DATA) else rows.to_csv(index=False)
+    parts = rows.get("part", [])
+    return runs.digest([*rows["image"], *parts, own, *sorted(source.options.items())])[:16]
+
+
+def decode(name: str) -> list[str]:
+    """Decode every image a study reads, each store once; the stores' sha256."""
+    study = load_study(_config(name))
+    stores = [
+        sources.decode(sources.labelled(run), run.size, run.exclude_unreadable)
+        for run in study.finetunes()
+    ]
+    # Opening a store that is there takes no time, so runs that share one may ask again.
+    stores += [sources.prepared(run)[2] for run in study.trainings()]
+    return list(dict.fromkeys(store.sha256 for store in stores))
+
+
+def draw(run: runs.Run, folder: Path) -> list[Path]:
+    """Draw phantoms of a run's test part as PNG files: images that it was not trained on.
+
+    Parameters
+    ----------
+    run
+        A stage-2 record on the phantom.
+    folder
+        Where the files go, `drawn_<image>`.
+
+    Returns
+    -------
+    The files, `DRAWN` or as many as there are, the findings in turn.
+    """
+    from PIL import Image, PngImagePlugin
+
+    boxes = run.predictions
+    other = set(boxes.loc[boxes["part"] != "test", "image"])  # by box, an image has several parts
+    test = boxes[~boxes["image"].isin(other)]
+    turns = test.assign(turn=test.groupby("finding").cumcount())
+    chosen = turns.sort_values(["turn", "finding"], kind="stable")["image"].unique()[:DRAWN]
+    told = PngImagePlugin.PngInfo()
+    told.add_text(*MARK)
+    files = []
+    for image in chosen:
+        rows = test[test["image"] == image]
+        found = [(r.finding, (r.x1, r.y1, r.x2, r.y2)) for r in rows.itertuples()]
+        pixels = phantom.draw(image, found, DRAWN_SIZE, run.parameters["phantom_contrast"])
+        save = functools.partial(Image.fromarray(pixels).save, pnginfo=told)
+        files.append(folder / f"drawn_{image}")
+        runs.write_atomically(files[-1], save)
+    return files
+
+
+def are_drawn(images: Path) -> bool:
+    """Whether an image file, or every file of a folder, is one that `draw` made."""
+    files = sorted(images.iterdir()) if images.is_dir() else [images]
+    return bool(files) and all(map(_is_drawn, files))
+
+
+def _is_drawn(file: Path) -> bool:
+    from PIL import Image
+
+    name, value = MARK
+    try:
+        with Image.open(file, formats=["PNG"]) as image:
+            return bool(image.info.get(name) == value)
+    except OSError:  # not there, or no PNG
+        return False
+
+
+def drawn(study: str) -> Path:
+    """The folder of a study's drawn files, and beside it what was predicted for them."""
+    return paths.CHECKOUT / "build" / "predict" / study / "images"
+
+
+def publish(run: runs.Run, copy: Path) -> str:
+    """Copy a record without its weights to the folder `copy`; how far it lies from the old copy."""
+    # Snakemake takes `done` away before the job; `provenance.json` is written right before it.
+    if (copy / "provenance.json").exists():
+        (copy / "done").touch()
+    try:
+        told = compared.sentence(run, runs.read(copy))
+    except InputError:
+        told = f"{run.folder.name}: no copy from before to compare with"
+    runs.publish(run, copy.parent)
+    return told
+
+
+def main(words: list[str]) -> None:
+    """`images STUDY READY`, `draw RUN FOLDER`, or `publish RUNS/<run>/done COPY/<run>/done TOLD`.
+
+    `images` decodes a study's images and writes their hashes to the file READY; `draw` draws
+    phantoms of a run's test part; `publish` copies a record without its weights and writes to the
+    file TOLD how far it lies from the copy before.
+    """
+    match words:
+        case ["images", study, ready]:
+            write_text(Path(ready), "".join(f"{sha256}\n" for sha256 in decode(study)))
+        case ["draw", run, folder]:
+            draw(runs.read(run), Path(folder))
+        case ["publish", done, copy, told]:
+            line = publish(runs.read(Path(done).parent), Path(copy).parent)
+            write_text(Path(told), f"{line}\n")
+        case _:
+            raise SystemExit(main.__doc__)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file, whole or not at all."""
+    runs.write_atomically(path, lambda p: p.write_text(text, encoding="utf-8"))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,153 @@
+"""The Sphinx extension of the book: what only its build can know (named in `_config.yml`).
+
+The switch between studies, the pages of source code the ledger's lines point to, the buttons that
+need the repository's address, the downloads that have been made, and the explorer's library.
+"""
+
+import re
+import shutil
+from html import escape
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from clnbook.pages import SWITCH
+from clnlib import paths
+
+LINE = re.compile(r"\b((?:clnlib|clnbook)/[\w/]+)\.py:(\d+)")  # as the ledger names a line of code
+SIBLING = re.compile(r"\[([^\]]+)\]\((\w+)\.ipynb\)")
+LINKED = ("audit",)  # pages whose lines of code are links
+SOURCE = "_modules/"
+MADE = paths.CHECKOUT / "build"  # where `make pdf` and `make report` write
+
+
+def setup(app: Any) -> dict[str, bool]:
+    """Sphinx calls this."""
+    app.connect("config-inited", buttons)
+    app.connect("env-get-outdated", outdated)
+    app.connect("source-read", switched)
+    app.connect("html-page-context", linked)
+    app.connect("html-page-context", downloads)
+    app.connect("html-page-context", without_thebe, priority=900)
+    app.connect("html-collect-pages", sources)
+    app.connect("html-collect-pages", plotting)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
+
+
+def buttons(app: Any, config: Any) -> None:
+    """Launch and source buttons: all of them with `repository.url`, none without."""
+    options = config.html_theme_options
+    has_address = bool(options.get("repository_url"))
+    for name in ("use_repository_button", "use_source_button", "use_issues_button"):
+        options[name] = has_address
+    if not has_address:
+        options["launch_buttons"] = {}
+
+
+def outdated(app: Any, env: Any, added: set[str], changed: set[str], removed: set[str]) -> Any:
+    """Results pages are read again when one of them came or went; the first page always.
+
+    It says what there is for download, of which Sphinx knows nothing.
+    """
+    moved = any(name.startswith("results/") for name in added | removed)
+    results = [name for name in env.found_docs if moved and name.startswith("results/")]
+    return [*results, app.config.root_doc]
+
+
+def switched(app: Any, name: str, source: list[str]) -> None:
+    """Fill in `SWITCH`; what links to a page the study does not have becomes plain text."""
+    pages = app.env.found_docs
+    if name.startswith("results/"):
+        folder = name.rpartition("/")[0]
+        text = source[0].replace(SWITCH, links(name, pages))
+        source[0] = SIBLING.sub(lambda m: m[0] if f"{folder}/{m[2]}" in pages else m[1], text)
+
+
+def links(name: str, pages: set[str]) -> str:
+    """Links from a results page to the same page of the other studies, in Markdown.
+
+    Parameters
+    ----------
+    name
+        `results/<study>/<page>`.
+    pages
+        Names of all pages of the book.
+    """
+    _, own, page = name.split("/")
+    studies = sorted(p.split("/")[1] for p in pages if re.fullmatch(f"results/[^/]+/{page}", p))
+    told = [f"**{s}**" if s == own else f"[{s}](../{s}/{page}.ipynb)" for s in studies]
+    return "Study: " + " · ".join(told)
+
+
+def linked(app: Any, name: str, template: str, context: dict[str, Any], tree: Any) -> None:
+    """Make the lines of code a page names links to the source."""
+    if name in LINKED and "body" in context:
+        to = context["pathto"]
+        context["body"] = LINE.sub(
+            lambda m: f'<a href="{to(SOURCE + m[1])}#line-{m[2]}">{m[0]}</a>', context["body"]
+        )
+
+
+def downloads(app: Any, name: str, template: str, context: dict[str, Any], tree: Any) -> None:
+    """Copy what has been made for download into the site; the first page links it."""
+    if name != app.config.root_doc or app.builder.name != "html":
+        return
+    folder = Path(app.outdir, "_downloads")
+    made = made_for_download(MADE)
+    for old in folder.glob("*.*"):  # Sphinx' own lie in folders
+        if old.is_file() and old.name not in {file.name for file in made}:
+            old.unlink()
+    for file in made:
+        folder.mkdir(exist_ok=True)
+        if file.suffix == ".html":  # Snakemake writes down where the checkout was
+            text = file.read_text(encoding="utf-8").replace(f"{paths.CHECKOUT}/", "")
+            (folder / file.name).write_text(text, encoding="utf-8")
+        else:
+            shutil.copyfile(file, folder / file.name)
+    links = [
+        f'<li><a href="_downloads/{escape(file.name)}">{escape(words)}</a>'
+        f" ({file.stat().st_size / 1e6:.0f} MB)</li>"
+        for file, words in made.items()
+    ]
+    if links:
+        listed = "\n".join(links)
+        context["body"] += f'<section id="downloads"><h2>Downloads</h2><ul>{listed}</ul></section>'
+
+
+def made_for_download(folder: Path) -> dict[Path, str]:
+    """The files there are: the book's PDF and Snakemake's reports, each with its link's words.
+
+    Parameters
+    ----------
+    folder
+        Holds `cln-companion.pdf` and `report/<study>.html`, or any or none of them.
+    """
+    pdf = folder / "cln-companion.pdf"
+    made = {pdf: "This book as a PDF"} if pdf.is_file() else {}
+    for report in sorted(folder.glob("report/*.html")):
+        made[report] = f"Snakemake's report of the study {report.stem}: jobs, run times, parameters"
+    return made
+
+
+def without_thebe(app: Any, name: str, template: str, context: dict[str, Any], tree: Any) -> None:
+    """Drop the theme's scripts for live code: nothing uses them, and one, given twice, fails."""
+    files = context.get("script_files", [])
+    context["script_files"] = [file for file in files if "thebe" not in str(file).lower()]
+
+
+def sources(app: Any) -> Any:
+    """A page of every file of the package, its lines numbered."""
+    for file in sorted(paths.CHECKOUT.glob("cln*/**/*.py")):
+        place = file.relative_to(paths.CHECKOUT).with_suffix("").as_posix()
+        block = app.builder.highlighter.highlight_block(
+            file.read_text(encoding="utf-8"), "python", linenos="inline", lineanchors="line"
+        )
+        body = f"<h1>{place}.py</h1>\n{block}"
+        yield SOURCE + place, {"title": f"{place}.py", "body": body, "parents": []}, "page.html"
+
+
+def plotting(app: Any) -> Any:
+    """Copy plotly's script from its package, so that the explorer asks no other server."""
+    script = files("plotly") / "package_data" / "plotly.min.js"
+    Path(app.outdir, script.name).write_bytes(script.read_bytes())
+    return []

@@ -1,0 +1,235 @@
+"""The paper's statements of significance (sections 3.2 and 3.3), tested on its printed tables."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from clnbook import published
+from clnbook import wilcoxon as significance
+from clnbook.audit.claims import significance as printed
+from clnbook.nested import nested_level
+from clnbook.tables.names import labels
+from clnbook.tables.style import MISSING, Page, page
+from clnlib.data import nih
+from clnlib.metrics.localisation import MEAN, THRESHOLDS
+from clnlib.runs import Run
+
+BEST_AUC, BEST_ACCURACY = "CLN-MobileNetV3Small", "CLN-CheXNet"
+# A name for each way to count, and its column of `significance.compare`.
+COUNTED = {
+    "exact": "p_exact",
+    "normal": "p_normal",
+    "continuity": "p_normal_cc",
+    "Pratt": "p_pratt",
+    "Pratt, normal": "p_pratt_normal",
+    "Holm": "p_holm",
+}
+SUSPECT_TOO = "suspect too"
+_BELOW = {"p < 0.01": 0.01, "p < 0.05": 0.05, "p ≪ 0.01": 0.001}
+_NO_DIFFERENCE = "p > 0.05"
+
+
+def statements_classification() -> dict[str, str]:
+    """Section 3.3: what is said of CLN-MobileNetV3Small against each method of Table 2."""
+    said = dict.fromkeys(printed.STRONGER, "p < 0.01")
+    said |= dict.fromkeys((*printed.WEAKER, *printed.APART), "p < 0.05")
+    return said | dict.fromkeys(printed.NOT_APART, _NO_DIFFERENCE)
+
+
+def statements_localisation() -> dict[str, str]:
+    """Section 3.2: what is said of CLN-CheXNet against each method of Table 1.
+
+    The text says "the four compared state-of-the-art methods"; the table has five, and all five
+    are taken.
+    """
+    methods = printed_accuracy().index.drop(BEST_ACCURACY)
+    return {m: _NO_DIFFERENCE if m.startswith("CLN-") else "p ≪ 0.01" for m in methods}
+
+
+def printed_auc() -> pd.DataFrame:
+    """Table 2 without its means: methods (in printed order) × findings."""
+    table = published.table2()
+    cells = table[table["finding"] != MEAN]
+    wide = cells.pivot(index="method", columns="finding", values="value")
+    return wide.reindex(cells["method"].unique())
+
+
+def printed_accuracy(suspect: bool = False) -> pd.DataFrame:
+    """Table 1 without its means: methods × (T, finding).
+
+    Parameters
+    ----------
+    suspect
+        False: legible rows only, the others are NaN; True: suspect rows too, with their
+        near-certain corrections.
+    """
+    table = published.table1()
+    cells = table[(table["finding"] != MEAN) & ~table["method"].str.startswith("UNASSIGNED")]
+    value = cells["value"].where(cells["transcription"] == published.OK)
+    if suspect:
+        value = cells["corrected"].fillna(cells["value"])
+    wide = cells.assign(value=value).pivot(index="method", columns=["T", "finding"], values="value")
+    first = cells.sort_values("T", kind="stable")["method"].unique()
+    return wide.reindex(first)
+
+
+def auc_claims() -> pd.DataFrame:
+    """The 18 statements on Table 2 beside the p-values of each way to count.
+
+    Returns
+    -------
+    DataFrame
+        Index `method`; `printed`, the numbers of `significance.compare`, and the names of
+        `COUNTED` with their p-values.
+    """
+    compared = significance.compare(printed_auc(), BEST_AUC)
+    return _claims(compared, statements_classification())
+
+
+def accuracy_claims() -> pd.DataFrame:
+    """The statements on Table 1, thresholds pooled as in the paper, on its legible rows.
+
+    Returns
+    -------
+    DataFrame
+        As `auc_claims`, with a further way to count, `SUSPECT_TOO`.
+    """
+    compared = significance.compare(printed_accuracy(), BEST_ACCURACY)
+    more = significance.compare(printed_accuracy(suspect=True), BEST_ACCURACY)
+    claims = _claims(compared, statements_localisation())
+    return claims.assign(**{SUSPECT_TOO: more["p_exact"]})
+
+
+def accuracy_by_threshold() -> pd.DataFrame:
+    """The same at each T alone: eight pairs, legible rows.
+
+    Returns
+    -------
+    DataFrame
+        Methods × T, exact p; NaN where one of the two rows is not legible.
+    """
+    table = printed_accuracy()
+    p = {t: significance.compare(table[t], BEST_ACCURACY)["p_exact"] for t in THRESHOLDS}
+    return pd.DataFrame(p).rename_axis(columns="T")
+
+
+def _claims(compared: pd.DataFrame, said: dict[str, str]) -> pd.DataFrame:
+    counted = {name: compared[column] for name, column in COUNTED.items()}
+    numbers = compared[["n", "zeros", "plus", "minus", "effect", "median", "smallest_p"]]
+    return numbers.assign(**counted).assign(printed=pd.Series(said))
+
+
+def claim_verdicts(claims: pd.DataFrame) -> pd.DataFrame:
+    """Whether each statement holds under each way to count.
+
+    "p ≪ 0.01" is read as p < 0.001.
+
+    Returns
+    -------
+    DataFrame
+        Methods × ways to count; True, False, or None where there is no p.
+    """
+    ways = [name for name in (*COUNTED, SUSPECT_TOO) if name in claims]
+    rows = {
+        method: [_holds(p, claim["printed"]) for p in claim[ways]]
+        for method, claim in claims.iterrows()
+    }
+    return pd.DataFrame.from_dict(rows, orient="index", columns=ways, dtype=object)
+
+
+def _holds(p: float, said: str) -> bool | None:
+    if np.isnan(p):
+        return None
+    return bool(p > 0.05) if said == _NO_DIFFERENCE else bool(p < _BELOW[said])
+
+
+def claims_tally(claims: pd.DataFrame) -> pd.DataFrame:
+    """How many statements hold under each way to count.
+
+    Returns
+    -------
+    DataFrame
+        One row per way; `difference holds`, `no difference holds` and how many there are `of`
+        each, after which the column is named.
+    """
+    holds = claim_verdicts(claims)
+    none = (claims["printed"] == _NO_DIFFERENCE).reindex(holds.index)
+    parts = {}
+    for name, chosen in (("difference", holds[~none]), ("no difference", holds[none])):
+        parts[f"{name} holds"] = (chosen == True).sum()  # noqa: E712 (None is neither)
+        parts[f"{name} of"] = chosen.notna().sum()
+    return pd.DataFrame(parts)
+
+
+def nested_thresholds(repetitions: int = 10_000, seed: int = 0) -> pd.DataFrame:
+    """`nested_level` for test sets and accuracies like the paper's.
+
+    A fifth of each finding's boxes is tested (section 3.1's 80/20), and the chance of an IoU
+    above T is CLN-CheXNet's printed mean accuracy, interpolated where it is not legible.
+    """
+    sizes = (0.2 * nih.load_boxes()["finding"].value_counts()).round().astype(int)
+    table = published.table1()
+    known = table.query("method == @BEST_ACCURACY and finding == @MEAN and transcription == 'ok'")
+    accuracy = np.interp(THRESHOLDS, known["T"], known["value"])
+    return nested_level(accuracy, sizes, repetitions=repetitions, seed=seed)
+
+
+def styled_claims(claims: pd.DataFrame, caption: str) -> Page:
+    """The statements and p-values for a page; ✗ marks a p under which the statement fails."""
+    holds = claim_verdicts(claims)
+    shown = claims[["printed", "n", "zeros", "effect"]].rename(columns={"printed": "paper"})
+    shown["effect"] = shown["effect"].map("{:+.2f}".format)
+    for way in holds:
+        pairs = zip(claims[way], holds[way], strict=True)
+        shown[way] = [_p(p) + (" ✗" if fine is False else "") for p, fine in pairs]
+    unbroken = [column for column in shown if shown[column].dtype in ("object", "str")]
+    shown[unbroken] = shown[unbroken].map(lambda text: text.replace(" ", "\N{NO-BREAK SPACE}"))
+    return page(shown, caption)
+
+
+def styled_by_threshold(p: pd.DataFrame, caption: str) -> Page:
+    """Exact p-values, methods × T, for a page."""
+    return page(p.map(_p).rename(columns="T = {:g}".format), caption)
+
+
+def styled_nested(rates: pd.DataFrame, caption: str) -> Page:
+    """`nested_thresholds` for a page."""
+    shown = rates.assign(error=rates["error"].map("{:.4f}".format))
+    return page(shown.assign(times=rates["times"].map("{:.1f}".format)), caption)
+
+
+def styled_runs(compared: pd.DataFrame, runs: Sequence[Run], caption: str) -> Page:
+    """`compare_runs` of some runs for a page: one line per quantity and pair."""
+    names = dict(zip((run.folder.name for run in runs), labels(runs), strict=True))
+    named = compared.assign(a=compared["a"].map(names), b=compared["b"].map(names))
+    named = named.dropna(subset="p")  # other test rows: no comparison
+    heads = {"a": "first", "b": "second", "value_a": "of the first", "value_b": "of the second"}
+    shown = named.rename(columns=heads | {"p_holm": "p (Holm)"})
+    shown = shown.set_index(["quantity", "first", "second"])
+    signed = ["difference", "low", "high"]
+    shown[signed] = shown[signed].map(lambda x: MISSING if np.isnan(x) else f"{x:+.3f}")
+    shown[["p", "p (Holm)"]] = shown[["p", "p (Holm)"]].map(_p)
+    return page(shown, caption)
+
+
+def runs_told(compared: pd.DataFrame, level: float = 0.05) -> str:
+    """What `compare_runs` found in words: a line per quantity, or that one run has no other."""
+    if compared.empty:
+        return "one run: nothing to compare"
+    lines = []
+    for quantity, pairs in compared.groupby("quantity", sort=False):
+        known = pairs.dropna(subset="p")
+        apart, holm = ((known[column] < level).sum() for column in ("p", "p_holm"))
+        line = f"{quantity}: {apart} of {len(known)} pairs of runs differ at p < {level:g}, "
+        left = len(pairs) - len(known)
+        names = f"; {left} pair{'s' * (left > 1)} left out, the test rows differ" if left else ""
+        lines.append(f"{line}{holm} under Holm{names}")
+    return "\n".join(lines)
+
+
+def _p(p: float) -> str:
+    """A p-value as text: four decimals, or its power of ten where those are none."""
+    if np.isnan(p):
+        return MISSING
+    return f"{p:.4f}" if p >= 0.0001 else f"{p:.0e}"

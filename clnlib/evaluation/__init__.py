@@ -1,1 +1,0 @@
-"""Metrics, intervals and baselines, computed from run records without Keras."""

@@ -1,0 +1,1 @@
+"""From predictions to every number: overlaps, areas under curves, intervals over patients."""

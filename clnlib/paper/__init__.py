@@ -1,1 +1,0 @@
-"""What the paper prints, as data, and what follows from it by arithmetic alone."""
