@@ -30,6 +30,7 @@ from clnbook.audit.claims.printed import (
 )
 from clnlib.findings import BOXED
 from clnlib.metrics.localisation import MEAN, THRESHOLDS
+from clnlib.metrics.paired import holm
 
 WEAKER = ("Liu et al.", "Han et al.", "Rajpurkar et al.", "RGT")  # p < 0.05, by section 3.3
 STRONGER = (
@@ -63,7 +64,7 @@ def iou_p(p: Printed, method: str) -> tuple[float, int]:
 
 @cache
 def _left(values: Scores) -> int:
-    return int((significance.holm(np.array(values)) < 0.05).sum())
+    return int((holm(np.array(values)) < 0.05).sum())
 
 
 def iou_p_bounds(p: Printed, method: str) -> tuple[float, float]:
