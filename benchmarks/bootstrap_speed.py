@@ -83,7 +83,7 @@ def main() -> None:
     given = words.parse_args()
     place = paths.results() / "nih880-trials"
     run = runs.read(Path(given.run)) if given.run else runs.study(str(place))[0]
-    rows = run.predictions[run.predictions["part"] == "test"].reset_index(drop=True)
+    rows = run.part("test").reset_index(drop=True)
     overlap = metrics.box_iou(rows)
     rows = rows.assign(**{h: overlap > t for h, t in zip(HITS, metrics.THRESHOLDS, strict=True)})
     task = rows, run.findings

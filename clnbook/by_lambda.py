@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from clnlib.metrics import bootstrap, resampled
 from clnlib.metrics import localisation as metrics
+from clnlib.parameters import Train
 from clnlib.runs import Run
 
 THRESHOLDS = (0.1, 0.3, 0.5, 0.7)
@@ -93,7 +94,7 @@ def _samples(
     run: Run, conventions: metrics.Conventions, resamples: int, seed: int
 ) -> NDArray[np.float64]:
     """(1 + R, quantities) of the test part, means over findings."""
-    test = run.predictions[run.predictions["part"] == "test"]
+    test = run.part("test")
     drawn = bootstrap.counts(test["patient"], resamples, seed)
     means = resampled.samples(test, run.findings, conventions, drawn, THRESHOLDS)[:, -1]
     areas = resampled.mean_auc(test, run.findings, conventions, drawn)
@@ -132,19 +133,19 @@ def ranges(frame: pd.DataFrame, printed: pd.DataFrame) -> pd.DataFrame:
 
 
 def _lam(run: Run) -> float:
-    return float(run.parameters["lam"])
+    return float(run.train.lam)
 
 
 def _settings(runs: Sequence[Run]) -> list[tuple[dict[str, str], list[Run]]]:
     """Runs that differ in λ and seed only, with the columns that name them."""
     groups: dict[tuple[str, str], list[Run]] = {}
     for run in runs:
-        backbone = run.parameters["backbone"]
-        peers = [r.parameters for r in runs if r.parameters["backbone"] == backbone]
-        names = sorted({name for p in peers for name in p} - set(VARIED))
-        differing = [n for n in names if len({str(p.get(n)) for p in peers}) > 1]
+        backbone: str = run.parameters.backbone
+        peers = [r.parameters for r in runs if r.parameters.backbone == backbone]
+        names = sorted({*Train.model_fields} - set(VARIED))
+        differing = [n for n in names if len({str(getattr(p, n)) for p in peers}) > 1]
         # Of a weight file or a stage-1 run the name is enough, not its folder.
-        words = [f"{n}={PurePath(str(run.parameters.get(n))).name}" for n in differing]
+        words = [f"{n}={PurePath(str(getattr(run.parameters, n))).name}" for n in differing]
         groups.setdefault((backbone, ", ".join(words)), []).append(run)
     found = []
     for backbone, differs in groups:

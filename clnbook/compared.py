@@ -46,9 +46,9 @@ def _largest(new: pd.DataFrame, old: pd.DataFrame, columns: Sequence[str]) -> fl
 
 def _test_means(run: Run) -> dict[str, float]:
     """Means over findings on the test part; a finding that every row or no row has is left out."""
-    test = run.predictions[run.predictions["part"] == "test"]
+    test = run.part("test")
     once = np.ones((1, len(test)), dtype=np.float64)
-    stage1 = run.parameters["stage"] == "finetune"
+    stage1 = run.stage == "finetune"
     truths = {f: test[LABEL + f] if stage1 else test["finding"] == f for f in run.findings}
     areas = [bootstrap.auc(truths[f], test[PROBABILITY + f], once) for f in run.findings]
     means = {"mean AUC": float(bootstrap.mean_defined(np.concatenate(areas)))}

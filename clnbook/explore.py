@@ -18,7 +18,6 @@ from clnlib import paths, runs
 from clnlib.data import sources
 from clnlib.metrics import baselines, bootstrap
 from clnlib.metrics.localisation import MEAN, THRESHOLDS
-from clnlib.parameters import Prepare
 from clnlib.runs import PREDICTED_BOX, TRUE_BOX, Run
 
 PIXELS = 112  # per side of a drawn image
@@ -71,8 +70,8 @@ def _run(run: Run, label: str, findings: Sequence[str], resamples: int) -> dict[
     accuracy = table[VALUES + BLIND_VALUES].astype(float).reindex(cells).to_numpy()
     return {
         "label": label,
-        "backbone": run.parameters["backbone"],
-        "lam": run.parameters["lam"],
+        "backbone": run.parameters.backbone,
+        "lam": run.train.lam,
         "auc": _numbers(auc[VALUES].astype(float).reindex(findings).to_numpy()),
         "accuracy": _numbers(accuracy.reshape(len(findings), len(THRESHOLDS), -1)),
     }
@@ -80,7 +79,7 @@ def _run(run: Run, label: str, findings: Sequence[str], resamples: int) -> dict[
 
 def _shown(run: Run) -> pd.DataFrame:
     """A few test boxes of each finding, evenly spaced by image name: chosen without the results."""
-    test = run.predictions[run.predictions["part"] == "test"].sort_values(["image", "finding"])
+    test = run.part("test").sort_values(["image", "finding"])
     groups = dict(list(test.groupby("finding")))
     spaced = {f: np.linspace(0, len(rows) - 1, EXAMPLES).astype(int) for f, rows in groups.items()}
     return pd.concat([groups[f].iloc[np.unique(spaced[f])] for f in run.findings if f in groups])
@@ -98,9 +97,8 @@ def _examples(run: Run, shown: pd.DataFrame) -> list[dict[str, Any]]:
     blind = baselines.blind(run.predictions).loc[shown.index, PREDICTED_BOX].to_numpy(dtype=float)
     true = shown[TRUE_BOX].to_numpy(dtype=float)
     pixels: list[str | None] = [None] * len(shown)
-    if run.parameters["dataset"] == "phantom":  # no radiograph's pixels may lie on a page
-        given = {name: run.parameters[name] for name in Prepare.model_fields}
-        source = sources.boxed(Prepare.check({**given, "image_size": PIXELS}))
+    if run.parameters.dataset == "phantom":  # no radiograph's pixels may lie on a page
+        source = sources.boxed(run.train.model_copy(update={"image_size": PIXELS}))
         pixels = [_jpeg(source.read(image)[0]) for image in shown["image"]]
     boxes = zip(shown["finding"], _numbers(true), _numbers(blind), pixels, strict=True)
     return [dict(zip(("finding", "true", "blind", "pixels"), each, strict=True)) for each in boxes]

@@ -199,7 +199,7 @@ def draw(run: runs.Run, folder: Path) -> list[Path]:
     for image in chosen:
         rows = test[test["image"] == image]
         found = [(r.finding, (r.x1, r.y1, r.x2, r.y2)) for r in rows.itertuples()]
-        pixels = phantom.draw(image, found, DRAWN_SIZE, run.parameters["phantom_contrast"])
+        pixels = phantom.draw(image, found, DRAWN_SIZE, run.parameters.phantom_contrast)
         save = functools.partial(Image.fromarray(pixels).save, pnginfo=told)
         files.append(folder / f"drawn_{image}")
         runs.write_atomically(files[-1], save)

@@ -142,7 +142,7 @@ def only_phantoms(book: Any, folder: Path) -> bool:
     if "dataset" in given:
         return given["dataset"] == "phantom"
     found = _of_stage(str(given.get("study", "")), "train")
-    return bool(found) and all(run.parameters.get("dataset") == "phantom" for run in found)
+    return bool(found) and all(run.parameters.dataset == "phantom" for run in found)
 
 
 def _parameters(book: Any) -> dict[str, Any]:
@@ -245,9 +245,9 @@ def receipt(study: str) -> list[str]:
 
 def _line(run: runs.Run, study: list[runs.Run]) -> str:
     """A run's row; values that all runs of its stage share are left out."""
-    p = run.parameters
-    peers = [r.parameters for r in study if r.parameters["stage"] == p["stage"]]
-    differing = [name for name in p if len({str(peer.get(name)) for peer in peers}) > 1]
+    p = run.parameters.model_dump() | {"stage": run.stage}
+    peers = [r.parameters.model_dump() | {"stage": r.stage} for r in study if r.stage == run.stage]
+    differing = [name for name in sorted(p) if len({str(peer[name]) for peer in peers}) > 1]
     told = ", ".join(f"{name} {Path(str(p[name])).name}" for name in differing) or "–"
     digest = runs.digest([runs.as_json(p)])[:12]
     facts = run.provenance

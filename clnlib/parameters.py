@@ -51,7 +51,9 @@ PHANTOM_EPOCHS = {"mobilenetv3small": 24}
 
 
 def _field(default: Any, text: str, **bounds: Any) -> Any:
-    return Field(default=default, description=text, **bounds)
+    """A field; one that is younger than the first records has a `neutral` value (`recorded`)."""
+    extra = {"neutral": bounds.pop("neutral")} if "neutral" in bounds else None
+    return Field(default=default, description=text, json_schema_extra=extra, **bounds)
 
 
 def _told(name: str) -> str:
@@ -79,6 +81,17 @@ class Parameters(BaseModel):
         except ValidationError as error:
             lines = (cls._explain(dict(detail)) for detail in error.errors())
             raise InputError("; ".join(lines)) from None
+
+    @classmethod
+    def recorded(cls, values: Mapping[str, Any]) -> Self:
+        """The parameters of a record; a field that is younger than the record is neutral there.
+
+        A field's `neutral` value, where it has one, leaves training as it was before the field
+        existed.
+        """
+        extras = {k: field.json_schema_extra for k, field in cls.model_fields.items()}
+        neutral = {k: v["neutral"] for k, v in extras.items() if isinstance(v, dict)}
+        return cls.check({**neutral, **values})
 
     @classmethod
     def from_notebook(cls, namespace: Mapping[str, Any]) -> Self:

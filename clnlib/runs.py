@@ -23,11 +23,13 @@ import pandas as pd
 
 from clnlib import code, paths
 from clnlib.errors import InputError, nearest, shortened
+from clnlib.parameters import Finetune, Train
 
 PROBABILITY = "p_"  # column prefix of a finding's probability in predictions
 LABEL = "y_"  # and of its truth in a stage-1 record
 PREDICTED_BOX = ["px1", "py1", "px2", "py2"]
 TRUE_BOX = ["x1", "y1", "x2", "y2"]
+STAGES: dict[str, type[Train | Finetune]] = {"train": Train, "finetune": Finetune}
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,7 @@ class Run:
     folder
         Where the record lies.
     parameters
-        The parameters of `train` or `finetune`, and under "stage" which of the two.
+        Of the training: a `Train` of stage 2 or a `Finetune` of stage 1.
     history
         One row per epoch.
     predictions
@@ -49,10 +51,26 @@ class Run:
     """
 
     folder: Path
-    parameters: dict[str, Any]
+    parameters: Train | Finetune
     history: pd.DataFrame
     predictions: pd.DataFrame
     provenance: dict[str, Any]
+
+    @property
+    def stage(self) -> str:
+        """ "train" (stage 2) or "finetune" (stage 1)."""
+        return type(self.parameters).__name__.lower()
+
+    @property
+    def train(self) -> Train:
+        """The parameters of a stage-2 run; any other run is refused."""
+        if not isinstance(self.parameters, Train):
+            raise InputError(f"{self.folder}: a {self.stage} run; a train run is needed")
+        return self.parameters
+
+    def part(self, name: str) -> pd.DataFrame:
+        """The rows of the predictions that lie in a part: "train", "validation" or "test"."""
+        return self.predictions[self.predictions["part"] == name]
 
     @property
     def findings(self) -> tuple[str, ...]:
@@ -123,13 +141,19 @@ def read(run: str | Path) -> Run:
     try:
         return Run(
             folder,
-            json.loads((folder / "parameters.json").read_text(encoding="utf-8")),
+            _parameters(folder / "parameters.json"),
             pd.read_csv(folder / "history.csv"),
             pd.read_parquet(folder / "predictions.parquet"),
             json.loads((folder / "provenance.json").read_text(encoding="utf-8")),
         )
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, KeyError) as error:
         raise InputError(f"{folder}: not a whole run record: {error}") from None
+
+
+def _parameters(file: Path) -> Train | Finetune:
+    """The parameters of a record, of this version or an older one."""
+    values = json.loads(file.read_text(encoding="utf-8"))
+    return STAGES[values.pop("stage")].recorded(values)
 
 
 def find(run: str | Path) -> Path:
@@ -207,7 +231,7 @@ def study(name: str, chosen: str = "*", stage: str = "train") -> list[Run]:
     done = sorted(p.parent for p in folder.glob("*/done"))
     patterns = [pattern.strip() for pattern in chosen.split(",")]
     picked = [p for p in done if any(fnmatch.fnmatch(p.name, pattern) for pattern in patterns)]
-    found = [run for run in map(read, picked) if run.parameters["stage"] == stage]
+    found = [run for run in map(read, picked) if run.stage == stage]
     if not found:
         have = shortened([p.name for p in done])
         raise InputError(

@@ -72,7 +72,7 @@ from clnlib.metrics import classification
 plt.rcParams.update(figures.style())
 for name, run in chosen.items():
     figure, axes = plt.subplots(figsize=(5, 3.4), layout="constrained")
-    test = run.predictions[run.predictions["part"] == "test"]
+    test = run.part("test")
     figures.roc(classification.roc_bands(test, run.findings, rows=convention.rows), axes)
     axes.set_title(name)
 
@@ -85,7 +85,7 @@ for name, run in chosen.items():
 # %% mystnb={"image": {"alt": "Share of rows whose likeliest finding is true against its mean probability, ten bins with intervals, the diagonal dotted."}}
 for name, run in chosen.items():
     figure, axes = plt.subplots(figsize=(3.5, 3.4), layout="constrained")
-    test = run.predictions[run.predictions["part"] == "test"]
+    test = run.part("test")
     figures.reliability(classification.reliability(test, run.findings, rows=convention.rows), axes)
     axes.set_title(name)
 
@@ -98,6 +98,6 @@ for name, run in chosen.items():
 # %% mystnb={"image": {"alt": "Matrix of boxes by true finding (rows) and likeliest finding (columns), counts in shaded cells."}}
 for name, run in chosen.items():
     figure, axes = plt.subplots(figsize=(4.2, 4), layout="constrained")
-    test = run.predictions[run.predictions["part"] == "test"]
+    test = run.part("test")
     figures.confusion(classification.confusion(test, run.findings), axes)
     axes.set_title(name)

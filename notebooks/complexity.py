@@ -25,7 +25,7 @@ try:
 except InputError as error:
     found = []
     print(f"no backbone is marked: {error}")
-own = list(dict.fromkeys(run.parameters["backbone"] for run in found))
+own = list(dict.fromkeys(run.parameters.backbone for run in found))
 marked = [f"CLN-{BACKBONES[name].title}" for name in own]
 drawn = own[0] if own else "mobilenetv3small"
 

@@ -73,7 +73,7 @@ for name, run in chosen.items():
 boxes = {name: frame for name, frame in boxes.items() if frame is not None}
 placed = {name: frame for name, frame in boxes.items() if cams.has_places(frame)}
 if boxes:
-    sizes = {name: chosen[name].parameters["image_size"] for name in boxes}
+    sizes = {name: chosen[name].parameters.image_size for name in boxes}
     display(cams.resolution(boxes, sizes))
 
 # %% [markdown]
@@ -130,7 +130,7 @@ for name in placed:
 # %% tags=["shows-images"] mystnb={"image": {"alt": "One radiograph per finding under its heat map, with the true box in green, the box head's in orange and the heat map's in blue."}}
 for name in placed:
     run = chosen[name]
-    test = run.predictions[run.predictions["part"] == "test"]
+    test = run.part("test")
     shown = metrics.median_rows(test, run.findings)
     cam = cams.boxes_of(run, boxes[name], "127", "true finding").reindex(shown.index)
     shown[figures.images.CAM_BOX] = cam[records.PREDICTED_BOX]

@@ -102,6 +102,6 @@ from clnlib.data import sources
 from clnlib.metrics import localisation as metrics
 
 _, _, store = sources.prepared(parameters)
-test = run.predictions[run.predictions["part"] == "test"]
+test = run.part("test")
 shown = metrics.median_rows(test, run.findings)
 _ = figures.gallery(shown, store.images[shown["image"].map(store.index)])

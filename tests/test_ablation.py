@@ -14,6 +14,7 @@ from clnlib.errors import InputError
 from clnlib.findings import BOXED
 from clnlib.metrics import bootstrap
 from clnlib.metrics import localisation as metrics
+from clnlib.parameters import Train
 from clnlib.runs import PREDICTED_BOX, PROBABILITY, TRUE_BOX, Run
 
 FINDINGS = ("Effusion", "Mass", "Nodule")
@@ -38,7 +39,7 @@ def a_run(lam=0.4, seed=0, backbone="chexnet", findings=FINDINGS, split=0, **oth
     table[PREDICTED_BOX] = (corners + own.normal(0, 0.05 + lam / 5, (90, 4))).clip(0, 1)
     for name in findings:
         table[PROBABILITY + name] = own.uniform(0, 1, 90) + lam * (finding == name)
-    parameters = {"backbone": backbone, "lam": lam, "seed": seed, "stage": "train", **others}
+    parameters = Train.model_construct(backbone=backbone, lam=lam, seed=seed, **others)
     folder = Path(f"{backbone}-lam{lam}-seed{seed}")
     return Run(folder, parameters, pd.DataFrame(), table, {"findings": list(findings)})
 
@@ -49,7 +50,7 @@ def over_lambda(runs: list[Run], conventions=PAPER, chosen=None) -> pd.DataFrame
 
 def numbers(run: Run, conventions=PAPER) -> list[float]:
     """scikit-learn's AUC and the metrics' accuracies, in the order of the quantities."""
-    test = run.predictions[run.predictions["part"] == "test"]
+    test = run.part("test")
     accuracy = metrics.iou_accuracy(test, run.findings, ablation.THRESHOLDS, conventions)
     first = test if conventions.rows == "boxes" else test.drop_duplicates("image")
     same = "image" if conventions.rows == "images" else list(TRUE_BOX)
@@ -73,7 +74,7 @@ def test_values_are_the_metrics(words):
     assert frame["quantity"].tolist() == list(ablation.QUANTITIES) * 3
     assert (frame["backbone"] == "chexnet").all() and (frame["setting"] == "").all()
     for run in runs:
-        rows = frame[frame["lam"] == run.parameters["lam"]]
+        rows = frame[frame["lam"] == run.parameters.lam]
         assert rows["value"].tolist() == pytest.approx(numbers(run, conventions))
     assert (frame["low"] <= frame["value"]).all() and (frame["value"] <= frame["high"]).all()
 
@@ -103,7 +104,7 @@ def test_differences_are_paired():
     runs = [a_run(0.1), a_run(0.4)]
     frame = over_lambda(runs)
     got = frame[(frame["lam"] == 0.1) & (frame["quantity"] == "IoU accuracy, T = 0.3")].iloc[0]
-    tests = [run.predictions[run.predictions["part"] == "test"] for run in runs]
+    tests = [run.part("test") for run in runs]
     gaps = []
     for counts in bootstrap.counts(tests[0]["patient"], R).astype(int):
         drawn = [t.loc[t.index.repeat(counts)] for t in tests]

@@ -13,6 +13,7 @@ from sklearn.metrics import roc_auc_score
 
 from clnlib.errors import InputError
 from clnlib.metrics import bootstrap
+from clnlib.parameters import Train
 from clnlib.runs import TRUE_BOX, Run
 
 
@@ -25,7 +26,7 @@ def data(rows: int = 120, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.nda
 
 
 def run_of(name: str, rows: pd.DataFrame, dataset: str = "nih880") -> Run:
-    return Run(Path(name), {"dataset": dataset}, pd.DataFrame(), rows, {})
+    return Run(Path(name), Train.model_construct(dataset=dataset), pd.DataFrame(), rows, {})
 
 
 def box_rows(seed: int = 0) -> pd.DataFrame:

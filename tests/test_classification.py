@@ -14,6 +14,7 @@ from clnlib.findings import BOXED
 from clnlib.metrics import bootstrap, classification
 from clnlib.metrics import localisation as metrics
 from clnlib.metrics.localisation import MEAN, Conventions
+from clnlib.parameters import Train
 from clnlib.runs import PROBABILITY, Run
 
 FINDINGS = ("Effusion", "Mass", "Nodule")
@@ -45,7 +46,7 @@ def predictions(images: int = 60, seed: int = 0) -> pd.DataFrame:
 def run_of(
     table: pd.DataFrame, findings: tuple[str, ...] = FINDINGS, backbone: str = "chexnet"
 ) -> Run:
-    parameters = {"backbone": backbone}
+    parameters = Train.model_construct(backbone=backbone)
     return Run(Path(), parameters, pd.DataFrame(), table, {"findings": list(findings)})
 
 

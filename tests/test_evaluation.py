@@ -12,6 +12,7 @@ from sklearn.metrics import roc_auc_score
 from clnbook import tables
 from clnlib.metrics import baselines, bootstrap, boxes
 from clnlib.metrics import localisation as metrics
+from clnlib.parameters import Train
 from clnlib.runs import LABEL, PREDICTED_BOX, PROBABILITY, TRUE_BOX, Run
 
 UNIT = (0.0, 0.0, 1.0, 1.0)
@@ -51,7 +52,7 @@ def predictions(rows: int = 60, seed: int = 0) -> pd.DataFrame:
 
 
 def run_of(table: pd.DataFrame, findings: tuple[str, ...] = FINDINGS) -> Run:
-    return Run(Path(), {}, pd.DataFrame(), table, {"findings": list(findings)})
+    return Run(Path(), Train(), pd.DataFrame(), table, {"findings": list(findings)})
 
 
 # boxes

@@ -256,7 +256,7 @@ def untrained(tmp_path_factory):
         folder.mkdir(parents=True)
         model.save_weights(folder / "model.weights.h5")
         yield runs.Run(
-            folder, p.model_dump() | {"stage": "train"}, pd.DataFrame(),
+            folder, p, pd.DataFrame(),
             rows.join(shown), {"findings": list(source.findings)},
         )  # fmt: skip
 

@@ -239,7 +239,7 @@ def test_one_evaluation_serves_heads_and_heat_maps():
     table = cams.curves(run, frame, resamples=50).set_index(["series", "T"])
     columns = ["value", "low", "high"]
     np.testing.assert_array_equal(table.loc["CAM 127", columns], table.loc[cams.HEAD, columns])
-    test = run.predictions[run.predictions["part"] == "test"]
+    test = run.part("test")
     expected = metrics.iou_accuracy(test, run.findings)[metrics.MEAN]
     np.testing.assert_allclose(table.loc["CAM 127", "value"], expected)
     assert "CAM Otsu" not in table.index.get_level_values("series")

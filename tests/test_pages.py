@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -294,7 +295,8 @@ def test_the_receipt_names_what_the_numbers_rest_on(small_run, tmp_path):
     text, facts = book.cells[-1].source, small_run.provenance
     for key in ("data_sha256", "split_sha256", "code_sha256"):
         assert facts[key][:12] in text
-    wanted = runs.digest([runs.as_json(small_run.parameters)])[:12]
+    values = small_run.parameters.model_dump() | {"stage": "train"}
+    wanted = runs.digest([runs.as_json(values)])[:12]
     assert f"`{small_run.folder.name}` | – | `{wanted}` | {facts['seconds']:.0f} |" in text
     assert f"keras {facts['versions']['keras']}" in text and facts["device"] in text
 
@@ -336,7 +338,7 @@ def test_explore_tells_the_numbers_of_the_pages(small_run):
     auc = tables.classification(small_run, resamples=50)["value"]
     known = [a for a in run["auc"] if a[0] is not None]
     assert [a[0] for a in known] == [round(v, 3) for v in auc.dropna()]
-    test = small_run.predictions[small_run.predictions["part"] == "test"]
+    test = small_run.part("test")
     accuracy = metrics.iou_accuracy(test, small_run.findings)[metrics.MEAN]
     assert [cell[0] for cell in run["accuracy"][-1]] == [round(v, 3) for v in accuracy]
     examples = data["examples"][run["split"]]
@@ -351,6 +353,6 @@ def test_explore_shows_no_radiograph(small_run, tmp_path):
     """A record of other data than the phantom's gives boxes, never pixels."""
     folder = shutil.copytree(small_run.folder, tmp_path / small_run.folder.name)
     real = runs.read(folder)
-    real.parameters["dataset"] = "nih880"
+    real = replace(real, parameters=real.train.model_copy(update={"dataset": "nih880"}))
     data = explore.explored([real], resamples=10)
     assert all(e["pixels"] is None for rows in data["examples"].values() for e in rows)

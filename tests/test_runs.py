@@ -12,6 +12,7 @@ import pytest
 
 from clnlib import code, paths, runs
 from clnlib.errors import InputError
+from clnlib.parameters import Train
 from clnlib.progress import Progress
 
 PACKAGE = Path(runs.__file__).parent
@@ -45,7 +46,7 @@ def test_a_finished_record_is_read_back(home):
     folder = begun(home / "runs" / "s" / "r")
     run = runs.finish(folder, PREDICTIONS, PROVENANCE)
     assert run.folder == folder.resolve()
-    assert run.parameters == {"lam": 0.4, "stage": "train"}
+    assert run.parameters == Train(lam=0.4) and run.stage == "train"
     assert run.findings == ("Mass", "Nodule")
     assert run.weights == folder.resolve() / "model.weights.h5"
     pd.testing.assert_frame_equal(run.history, HISTORY)

@@ -238,7 +238,7 @@ def test_runs_are_compared_by_the_numbers_of_the_other_pages(study, words):
     found = paired.compare_runs(study, convention, resamples=200)
     assert list(found["quantity"]) == ["mean AUC", "mean IoU accuracy"]
     for side, run in zip("ab", study, strict=True):
-        test = run.predictions[run.predictions["part"] == "test"]
+        test = run.part("test")
         accuracy = metrics.iou_accuracy(test, run.findings, convention=convention)
         assert found.loc[1, f"value_{side}"] == pytest.approx(accuracy["Mean"].mean())
         if words == "paper":

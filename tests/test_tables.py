@@ -1,5 +1,6 @@
 """The tables of localisation hold the metrics' numbers, patients' intervals, and printed values."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from clnlib.findings import BOXED
 from clnlib.metrics import baselines, bootstrap
 from clnlib.metrics import localisation as metrics
 from clnlib.metrics.localisation import MEAN, PAPER, THRESHOLDS, Conventions
+from clnlib.parameters import Train
 from clnlib.runs import PREDICTED_BOX, PROBABILITY, TRUE_BOX, Run
 
 FINDINGS = ("Cardiomegaly", "Mass", "crack")  # two of the paper's and a reader's own
@@ -35,13 +37,16 @@ def run_of(name: str = "run-1", seed: int = 0, drop: str = "", findings=FINDINGS
         chance = rng.uniform(0, 1, number)[image * 2]
         table[PROBABILITY + finding] = chance
     table = table[~((table["part"] == "test") & (table["finding"] == drop))]
-    given = {"backbone": "chexnet", "lam": 0.4, "seed": 0, "dataset": "nih880"}
-    given |= {"protocol": "patient", "split_seed": 0, "stage": "train"} | parameters
+    given = Train.model_construct(**{"backbone": "chexnet", "dataset": "nih880", **parameters})
     return Run(Path(name), given, pd.DataFrame(), table, {"findings": list(findings)})
 
 
+def changed(run: Run, **parameters) -> Run:
+    return replace(run, parameters=run.parameters.model_copy(update=parameters))
+
+
 def of_test(run: Run) -> pd.DataFrame:
-    return run.predictions[run.predictions["part"] == "test"]
+    return run.part("test")
 
 
 def several(table: pd.DataFrame, quantity: str, t: float, column: str, *names) -> list[float]:
@@ -331,7 +336,7 @@ def test_blind_boxes():
 def test_labels():
     """As short as tells runs apart: variant and λ, the seed; a digest where nothing differs."""
     runs = [run_of("a-1"), run_of("a-2", lam=0.1), run_of("a-3", lam=0.1, seed=1)]
-    runs[2].parameters["seed"] = 1
+    runs[2] = changed(runs[2], seed=1)
     assert tables.labels(runs) == [
         "CLN-CheXNet, λ = 0.4",
         "CLN-CheXNet, λ = 0.1, seed 0",
@@ -346,9 +351,7 @@ def test_labels():
 
 def test_labels_name_the_split_where_it_differs():
     """Runs under several protocols are told apart by it, not by a digest."""
-    runs = [run_of("a-1"), run_of("a-2"), run_of("a-3", lam=0.1)]
-    for run, protocol in zip(runs, ("patient", "box", "patient"), strict=True):
-        run.parameters["protocol"] = protocol
+    runs = [run_of("a-1"), run_of("a-2", protocol="box"), run_of("a-3", lam=0.1)]
     assert tables.labels(runs) == [
         "CLN-CheXNet, λ = 0.4, patient split",
         "CLN-CheXNet, λ = 0.4, box split",
@@ -370,9 +373,7 @@ def test_labels_say_what_was_changed():
         start | {"bn_momentum": 0.9, "augment": True, "learning_rate": 0.0003, "seed": 1},
         start | {"freeze": "backbone"},
     ]
-    runs = [run_of(f"a-{k}") for k in range(len(settings))]
-    for run, given in zip(runs, settings, strict=True):
-        run.parameters.update(given)
+    runs = [changed(run_of(f"a-{k}"), **given) for k, given in enumerate(settings)]
     assert [name.removeprefix("CLN-CheXNet, λ = 0.4, ") for name in tables.labels(runs)] == [
         "from ImageNet, freeze nothing",
         "no pretraining",
@@ -387,8 +388,11 @@ def test_labels_say_what_was_changed():
 def test_settings_are_named_whole():
     """Where any two runs differ every setting says what it has, but for the paper's values."""
     runs = [run_of("a-1"), run_of("a-2"), run_of("a-3", lam=0.1), run_of("a-4", lam=0.1)]
-    for run, given in zip(runs, ({}, {"seed": 1}, {"patience": 8}, {"weights": None}), strict=True):
-        run.parameters.update({"weights": "imagenet", **names.RECIPE, **given})
+    differing: list[dict] = [{}, {"seed": 1}, {"patience": 8}, {"weights": None}]
+    runs = [
+        changed(run, **{"weights": "imagenet", **names.RECIPE, **given})
+        for run, given in zip(runs, differing, strict=True)
+    ]
     assert names.settings(runs) == [
         "CLN-CheXNet, λ = 0.4, from ImageNet",
         "CLN-CheXNet, λ = 0.4, from ImageNet",
@@ -400,8 +404,8 @@ def test_settings_are_named_whole():
 def test_by_setting():
     """Seeds of one setting share a line: their means, the ends, and the blind box of the split."""
     runs = [run_of("a-1", seed=1), run_of("a-2", seed=2), run_of("a-3", lam=0.1)]
+    runs = [changed(run, seed=number) for number, run in enumerate(runs)]
     for number, run in enumerate(runs):
-        run.parameters["seed"] = number
         run.provenance["best_epoch"] = number + 1
         history = {"epoch": [1, 2, 3], "val_box_empty": [0.0, 0.5, 1.0]}
         run.history[list(history)] = pd.DataFrame(history)

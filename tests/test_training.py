@@ -43,7 +43,7 @@ def test_the_record_is_whole(small_run):
         "parameters.json", "history.csv", "predictions.parquet", "model.weights.h5",
         "provenance.json", "done",
     }  # fmt: skip
-    assert small_run.parameters["lam"] == 0.4 and small_run.parameters["stage"] == "train"
+    assert small_run.parameters.lam == 0.4 and small_run.stage == "train"
     facts = small_run.provenance
     assert {"commit", "dirty", "code_sha256", "data_sha256", "split_sha256", "versions", "device",
             "seconds", "warnings", "best_epoch"} <= facts.keys()  # fmt: skip

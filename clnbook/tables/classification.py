@@ -38,7 +38,7 @@ def classification(
         either), `undefined` (resamples in which every row or no row has the finding), `n_boxes`,
         `n_images`, `n_patients` (of the test part).
     """
-    test = run.predictions[run.predictions["part"] == "test"]
+    test = run.part("test")
     rows, is_true = truth(test, run.findings, conventions.rows)
     drawn = bootstrap.counts(rows["patient"], resamples, seed)
     every = np.concatenate([drawn, bootstrap.jackknife_counts(rows["patient"])])
@@ -67,7 +67,7 @@ def classification(
 def _beside(table: pd.DataFrame, run: Run, test: pd.DataFrame) -> pd.DataFrame:
     """The table with the paper's values and the size of the test part."""
     printed = comparable(published.table2(), run.findings)
-    variant = published.VARIANTS.get(run.parameters["backbone"])
+    variant = published.VARIANTS.get(run.parameters.backbone)
     own = printed[printed["method"] == variant].set_index("finding")["value"]
     paper = table["finding"].map(own).astype(float)
     known = paper.notna() & table["low"].notna()

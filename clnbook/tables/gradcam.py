@@ -39,7 +39,7 @@ def boxes_of(run: Run, frame: pd.DataFrame, method: str, target: str) -> pd.Data
     """
     key = ["image", "finding"]
     which = (frame["method"] == method) & (frame["target"] == target) & (frame["part"] == "test")
-    rows = run.predictions[run.predictions["part"] == "test"].drop(columns=PREDICTED_BOX)
+    rows = run.part("test").drop(columns=PREDICTED_BOX)
     own = frame[which].groupby([*key, "x1", "y1"], sort=False)[PREDICTED_BOX].first(skipna=False)
     return rows.join(own, on=[*key, "x1", "y1"], how="inner")
 
@@ -87,7 +87,7 @@ def curves(
         `series`, `kind` ("ours" | "baseline" | "paper"), `T`, `value`, `low`, `high` (95 % over
         patients; NaN for the paper's).
     """
-    test = run.predictions[run.predictions["part"] == "test"]
+    test = run.part("test")
     how = told(convention) if target == "true finding" else convention
     blind = baselines.blind(run.predictions).loc[test.index]
     series = [(HEAD, "ours", test, convention), (BLIND, "baseline", blind, told(convention))]
@@ -125,7 +125,7 @@ def beside_the_head(run: Run, frame: pd.DataFrame) -> pd.DataFrame:
         over patients, a missing box counting as IoU 0; `by chance` (what pointing anywhere hits:
         the true boxes' mean share of the image).
     """
-    test = run.predictions[run.predictions["part"] == "test"]
+    test = run.part("test")
     lines = []
     for target in frame["target"].unique():
         for method in METHODS:

@@ -48,7 +48,7 @@ def localisation(
         transcription is ok), `n_boxes` (rows that count), `n_images`, `n_patients`, `undefined`
         (resamples without a row of the finding).
     """
-    rows = run.predictions[run.predictions["part"] == "test"]
+    rows = run.part("test")
     drawn = bootstrap.counts(rows["patient"], resamples, seed)
     blind = baselines.blind(run.predictions).loc[rows.index]
     ours = samples(rows, run.findings, conventions, drawn)
@@ -108,7 +108,7 @@ def _sizes(
 def _printed(run: Run) -> pd.DataFrame:
     """The paper's Table 1 rows of the run's backbone."""
     table = comparable(published.table1(), run.findings)
-    variant = published.VARIANTS.get(run.parameters["backbone"])
+    variant = published.VARIANTS.get(run.parameters.backbone)
     own = table[table["method"] == variant]
     own = own.rename(columns={"value": "paper", "transcription": "paper_status"})
     return own.assign(quantity=ACCURACY)[["quantity", "T", "finding", "paper", "paper_status"]]
@@ -197,7 +197,7 @@ def _series(
     lines: list[dict[str, Any]] = []
     splits = {run.folder: title for title, run in by_split(runs).items()}
     for name, run in zip(labels(runs), runs, strict=True):
-        rows = run.predictions[run.predictions["part"] == "test"]
+        rows = run.part("test")
         drawn = bootstrap.counts(rows["patient"], resamples, seed)
         # Short, and told from the printed series of the same variant.
         own = [("ours", name.removeprefix("CLN-").replace("λ = ", "λ "), rows, convention)]
@@ -256,7 +256,7 @@ def convention_effects(
         `convention`, `quantity`, `T`, `value`, `low`, `high`, `change` from the paper's wording
         with `change_low`, `change_high` (the same resamples on both sides), `n_rows`.
     """
-    rows = run.predictions[run.predictions["part"] == "test"]
+    rows = run.part("test")
     drawn = bootstrap.counts(rows["patient"], resamples, seed)
     means = {name: samples(rows, run.findings, how, drawn)[:, -1] for name, how in EFFECTS.items()}
     lines = []

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from clnbook import published
+from clnlib.parameters import Train
 from clnlib.runs import Run
 
 RECIPE = {"augment": False, "bn_momentum": None, "learning_rate": 0.001, "patience": 20}
@@ -34,9 +35,9 @@ def labels(runs: Sequence[Run], among: Sequence[Run] = ()) -> list[str]:
         The runs from which the names tell them apart, `runs` among them; default `runs` alone.
     """
     among = among or runs
-    names = [_first(run.parameters, among) for run in among]
-    for parameter in (*_others(among), "seed"):
-        values = [run.parameters.get(parameter) for run in among]
+    names = [_first(run.train, among) for run in among]
+    for parameter in (*_others(), "seed"):
+        values = [getattr(run.parameters, parameter) for run in among]
         kinds = Counter(name for name, _ in {*zip(names, map(str, values), strict=True)})
         names = [
             _with(name, parameter, value) if kinds[name] > 1 else name
@@ -52,28 +53,27 @@ def labels(runs: Sequence[Run], among: Sequence[Run] = ()) -> list[str]:
 
 def settings(runs: Sequence[Run]) -> list[str]:
     """Whole names but for seeds: all in which any runs differ, where it is not the paper's."""
-    names = [_first(run.parameters, runs) for run in runs]
-    for parameter in _others(runs):
-        values = [run.parameters.get(parameter) for run in runs]
+    names = [_first(run.train, runs) for run in runs]
+    for parameter in _others():
+        values = [getattr(run.parameters, parameter) for run in runs]
         if len({*map(str, values)}) > 1:
             names = [_with(n, parameter, value) for n, value in zip(names, values, strict=True)]
     return names
 
 
-def _others(runs: Sequence[Run]) -> list[str]:
+def _others() -> list[str]:
     """The parameters a name may hold besides its first words and the seed."""
-    known = dict.fromkeys(name for run in runs for name in run.parameters)
     first = ("weights", *_WORDS)
     never = {*first, *_FIRST, *_NEVER}
-    return [*first, *(name for name in known if name not in never)]
+    return [*first, *(name for name in sorted(Train.model_fields) if name not in never)]
 
 
-def _first(parameters: dict[str, Any], among: Sequence[Run]) -> str:
+def _first(parameters: Train, among: Sequence[Run]) -> str:
     """What every name begins with."""
-    name = published.VARIANTS.get(parameters["backbone"], parameters["backbone"])
-    several = len({run.parameters.get("protocol") for run in among}) > 1
-    split = f", {parameters['protocol']} split" if several else ""
-    return f"{name}, λ = {parameters['lam']:g}{split}"
+    name = published.VARIANTS.get(parameters.backbone, parameters.backbone)
+    several = len({run.train.protocol for run in among}) > 1
+    split = f", {parameters.protocol} split" if several else ""
+    return f"{name}, λ = {parameters.lam:g}{split}"
 
 
 def _with(name: str, parameter: str, value: Any) -> str:

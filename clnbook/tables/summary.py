@@ -59,7 +59,7 @@ def summary(
         Rows "mean AUC", "mean IoU", "IoU accuracy, T = 0.1" to 0.7; columns `network`, `low`,
         `high`, `blind box`, `blind low`, `blind high` (NaN for AUC: a blind box has none).
     """
-    rows = run.predictions[run.predictions["part"] == part]
+    rows = run.part(part)
     drawn = bootstrap.counts(rows["patient"], resamples)
     areas = mean_auc(rows, run.findings, convention, drawn)
     table = {"mean AUC": [*bootstrap.interval(areas), np.nan, np.nan, np.nan]}
@@ -95,7 +95,7 @@ def label_auc(run: Run, resamples: int = LABEL_RESAMPLES) -> pd.DataFrame:
     """
     parts = {}
     for part in ("validation", "test"):
-        rows = run.predictions[run.predictions["part"] == part]
+        rows = run.part(part)
         drawn = bootstrap.counts(rows["patient"], resamples)
         areas = [bootstrap.auc(rows[LABEL + f], rows[PROBABILITY + f], drawn) for f in run.findings]
         areas.append(bootstrap.mean_defined(np.stack(areas, axis=1)))
@@ -115,16 +115,16 @@ def paper_runs(runs: Sequence[Run]) -> list[Run]:
     """Each backbone's run nearest the paper: its λ, patients apart, its recipe; else the first."""
 
     def rank(run: Run) -> tuple[bool, bool, int]:
-        p = run.parameters
-        kept = sum(p.get(name) == value for name, value in RECIPE.items())
-        wanted = published.LAMBDAS.get(p["backbone"])
-        return p["lam"] == wanted, p.get("protocol") == "patient", kept
+        p = run.train
+        kept = sum(getattr(p, name) == value for name, value in RECIPE.items())
+        wanted = published.LAMBDAS.get(p.backbone)
+        return p.lam == wanted, p.protocol == "patient", kept
 
     best: dict[str, Run] = {}
     for run in runs:
-        held = best.setdefault(run.parameters["backbone"], run)
+        held = best.setdefault(run.parameters.backbone, run)
         if rank(run) > rank(held):
-            best[run.parameters["backbone"]] = run
+            best[run.parameters.backbone] = run
     return list(best.values())
 
 
@@ -132,8 +132,8 @@ def by_split(runs: Sequence[Run]) -> dict[str, Run]:
     """The first run of every split, by the split's name; runs of one share their blind boxes."""
     first: dict[str, Run] = {}
     for run in runs:
-        p = run.parameters
-        first.setdefault(f"{p['dataset']}, {p['protocol']} split, seed {p['split_seed']}", run)
+        p = run.train
+        first.setdefault(f"{p.dataset}, {p.protocol} split, seed {p.split_seed}", run)
     return first
 
 

@@ -206,7 +206,7 @@ def paired_rows(a: Run, b: Run, part: str = "test") -> tuple[pd.DataFrame, pd.Da
         phantoms, which bear the names and boxes of the radiographs.
     """
     names = f"runs {a.folder.name} and {b.folder.name}"
-    if len({run.parameters.get("dataset") == "phantom" for run in (a, b)}) > 1:
+    if len({run.parameters.dataset == "phantom" for run in (a, b)}) > 1:
         raise InputError(f"{names}: not comparable, one has seen phantoms, the other radiographs")
     keys = ["image", "patient", "finding", *TRUE_BOX]
     rows = [

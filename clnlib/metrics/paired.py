@@ -72,7 +72,7 @@ def _samples(
     run: Run, convention: Conventions, resamples: int, seed: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Mean AUC and mean IoU accuracy of a run's test rows for every resample, (1 + R,) each."""
-    test = run.predictions[run.predictions["part"] == "test"]
+    test = run.part("test")
     drawn = bootstrap.counts(test["patient"], resamples, seed)
     accuracy = samples(test, run.findings, convention, drawn)
     over_thresholds = accuracy[:, -1, : len(metrics.THRESHOLDS)].mean(axis=1)

@@ -20,7 +20,6 @@ from clnlib.errors import InputError, not_allowed
 from clnlib.model.losses import iou
 from clnlib.model.network import backbone_layers
 from clnlib.model.predict import load_model
-from clnlib.parameters import Prepare
 
 TRUE_FINDING, PREDICTED_FINDING, OVERLAP = "true finding", "predicted finding", "overlap"
 TARGETS = (TRUE_FINDING, PREDICTED_FINDING, OVERLAP, *runs.TRUE_BOX)
@@ -205,8 +204,7 @@ def of_run(
 
 
 def _pixels(run: runs.Run, rows: pd.DataFrame) -> NDArray[np.uint8]:
-    p = Prepare.check({name: run.parameters[name] for name in Prepare.model_fields})
-    store = sources.prepared(p)[2]
+    store = sources.prepared(run.train)[2]
     return store.images[rows["image"].map(store.index).to_numpy()]
 
 

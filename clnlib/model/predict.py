@@ -24,12 +24,10 @@ RESEARCH_ONLY = (
 
 def load_model(run: runs.Run) -> Any:
     """The trained CLN of a finished stage-2 run, its best epoch's weights in it."""
-    p = run.parameters
-    if p.get("stage") != "train":
-        raise InputError(f"{run.folder}: a {p.get('stage')} run; predicting needs a train run")
+    p = run.train
     if not run.weights.exists():
         raise InputError(f"{run.weights}: not there; a published record has no weights")
-    model = build_cln(p["backbone"], p["image_size"], len(run.findings), p["pooling"])
+    model = build_cln(p.backbone, p.size, len(run.findings), p.pooling)
     model.load_weights(run.weights)
     return model
 
@@ -55,7 +53,7 @@ def predict(parameters: Predict) -> pd.DataFrame:
     run = runs.read(parameters.run)
     files = image_files(parameters.images)
     model = load_model(run)
-    size = run.parameters["image_size"]
+    size = run.train.size
     rows: list[dict[str, Any]] = []
     with Progress("images", len(files)) as progress:
         for start in range(0, len(files), BATCH):

@@ -13,6 +13,7 @@ from clnlib import runs
 from clnlib.errors import InputError
 from clnlib.model import backbones
 from clnlib.model.network import backbone_layers, build_classifier
+from clnlib.parameters import Finetune
 
 Arrays = list[NDArray[np.float32]]
 
@@ -131,12 +132,12 @@ def _run(weights: str, backbone: str) -> Arrays:
     """The backbone of a finished stage-1 run."""
     run = runs.read(weights)
     p = run.parameters
-    if p.get("stage") != "finetune":
-        raise InputError(f"weights {weights}: a {p.get('stage')} run, expected a finetune run")
-    if p["backbone"] != backbone:
-        raise InputError(f"weights {weights}: a run of {p['backbone']}, expected {backbone}")
+    if not isinstance(p, Finetune):
+        raise InputError(f"weights {weights}: a {run.stage} run, expected a finetune run")
+    if p.backbone != backbone:
+        raise InputError(f"weights {weights}: a run of {p.backbone}, expected {backbone}")
     if not run.weights.exists():
         raise InputError(f"{run.weights}: not there; a published record has no weights")
-    donor = build_classifier(backbone, p["image_size"], len(run.findings), p["pooling"])
+    donor = build_classifier(backbone, p.size, len(run.findings), p.pooling)
     donor.load_weights(run.weights)
     return [array for layer in backbone_layers(donor) for array in layer.get_weights()]
