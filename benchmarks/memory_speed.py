@@ -40,7 +40,7 @@ def seconds(backbone: str, size: int, keep: bool) -> float:
     os.environ |= {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
     import numpy as np
 
-    from clnlib.data.feed import Feed
+    from clnlib.data.feed import Examples, Feed
     from clnlib.model import network, session
     from clnlib.model.losses import compile_cln
 
@@ -54,7 +54,7 @@ def seconds(backbone: str, size: int, keep: bool) -> float:
     images = np.random.default_rng(0).integers(0, 256, (number, size, size), np.uint8)
     findings = np.eye(8, dtype=np.float32)[np.arange(number) % 8]
     targets = {"finding": findings, "box": np.tile(np.float32(mean), (number, 1))}
-    feed = Feed(images, np.arange(number), targets, BATCH)
+    feed = Feed(Examples(images, np.arange(number), targets), BATCH)
     model.fit(feed, shuffle=False, verbose=0)
     start = time.perf_counter()
     for _ in range(2):

@@ -13,7 +13,7 @@ import time
 import numpy as np
 
 from clnlib.data import sources
-from clnlib.data.feed import Feed
+from clnlib.data.feed import Examples, Feed
 from clnlib.model import network, session
 from clnlib.model.losses import compile_cln
 from clnlib.parameters import Prepare
@@ -36,7 +36,7 @@ def main() -> None:
     compile_cln(model, 0.4)
 
     def feed(images: np.ndarray, epoch: int) -> Feed:
-        return Feed(images, rows, targets, 16, shuffle=(0, epoch))
+        return Feed(Examples(images, rows, targets), 16, shuffle=(0, epoch))
 
     ways = {"store": store.images, "memory": np.array(store.images)}
     for images in ways.values():

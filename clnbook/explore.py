@@ -16,6 +16,7 @@ from clnbook import tables
 from clnbook.tables.summary import ACCURACY
 from clnlib import paths, runs
 from clnlib.data import sources
+from clnlib.io import write_text
 from clnlib.metrics import baselines, bootstrap
 from clnlib.metrics.localisation import MEAN, THRESHOLDS
 from clnlib.runs import PREDICTED_BOX, TRUE_BOX, Run
@@ -126,7 +127,7 @@ def main(words: list[str]) -> None:
     published = sorted({file.parents[1].name for file in paths.results().glob("*/*/done")})
     data = {name: explored(runs.study(name)) for name in words[1:] or published}
     text = "window.clnExplore = " + json.dumps(data, ensure_ascii=False, separators=(",", ":"))
-    runs.write_atomically(Path(words[0]), lambda p: p.write_text(text + ";\n", encoding="utf-8"))
+    write_text(Path(words[0]), text + ";\n")
 
 
 if __name__ == "__main__":

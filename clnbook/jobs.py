@@ -3,23 +3,18 @@
 import functools
 import shlex
 import sys
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from clnbook import compared
 from clnbook.studies import Study, load_study
-from clnlib import code, paths, runs
+from clnlib import code, io, paths, runs
 from clnlib.data import phantom, sources
+from clnlib.data.identity import planned
 from clnlib.errors import InputError, nearest
 from clnlib.parameters import (
-    BOXED_DATA,
-    LABELLED_DATA,
-    Finetune,
-    Images,
     Parameters,
     Prepare,
-    Train,
 )
 
 EVALUATION = ("localisation", "classification", "baselines", "ablation", "significance")
@@ -51,15 +46,11 @@ class Plan:
         Run name → its job; stage 1 first.
     prepare
         papermill's words for the page about the data.
-    data
-        Run name → a digest of its data set: the images' names, sizes and options, the parts of
-        stage 1, a reader's own boxes; "missing" where they are not there.
     """
 
     study: Study
     runs: dict[str, Job]
     prepare: str
-    data: dict[str, str]
 
     @property
     def trained(self) -> list[str]:
@@ -102,15 +93,15 @@ def plan(name: str, imagenet: str | None = None) -> Plan:
     study = load_study(_config(name))
     if imagenet:
         study = study.with_imagenet(imagenet)
-    jobs: dict[str, Job] = {}
-    for stage1 in study.finetunes():
-        jobs[stage1.run_name()] = Job("finetune", words(stage1))
-    for run in study.trainings():
+    stage1, stage2 = study.finetunes(), study.trainings()
+    names = planned([*stage1, *stage2])
+    jobs = {name: Job("finetune", words(run)) for name, run in zip(names, stage1, strict=False)}
+    for name, run in zip(names[len(stage1) :], stage2, strict=True):
         start = (run.weights or "").rpartition("/")[2]
-        jobs[run.run_name()] = Job("train", words(run), (start,) if start in jobs else ())
-    first = study.trainings()[0]
+        jobs[name] = Job("train", words(run), (start,) if start in jobs else ())
+    first = stage2[0]
     shared = Prepare.check({name: getattr(first, name) for name in Prepare.model_fields})
-    return Plan(study, jobs, words(shared), _data([*study.finetunes(), *study.trainings()]))
+    return Plan(study, jobs, words(shared))
 
 
 def words(parameters: Parameters) -> str:
@@ -120,9 +111,9 @@ def words(parameters: Parameters) -> str:
     return shlex.join(word for k, v in given.items() for word in ("-p", k, str(v)))
 
 
-def code_of(notebook: Path) -> list[Path]:
-    """The package's files that a notebook's cells reach."""
-    return code.files(*code.imported(notebook.with_suffix(".py")))
+def code_of(notebook: Path) -> str:
+    """The digest of the code that a notebook's cells reach."""
+    return code.digest(*code.imported(notebook.with_suffix(".py")))
 
 
 def _config(name: str) -> Path:
@@ -134,30 +125,6 @@ def _config(name: str) -> Path:
     close = nearest(name, known)
     hint = f"did you mean {close!r}?" if close else f"there are {', '.join(known)}"
     raise InputError(f"study {name!r}: no configs/{name}.yaml; {hint}")
-
-
-def _data(found: Iterable[Train | Finetune]) -> dict[str, str]:
-    """The digest of every run's data set; runs that share one ask for it once."""
-    names = [*Images.model_fields, "image_folder"]
-    known: dict[tuple[object, ...], str] = {}
-    digests: dict[str, str] = {}
-    for run in found:
-        what = (type(run), *(getattr(run, name, None) for name in names))
-        known[what] = known.get(what) or _digest(run)
-        digests[run.run_name()] = known[what]
-    return digests
-
-
-def _digest(run: Train | Finetune) -> str:
-    try:
-        source = sources.boxed(run) if isinstance(run, Train) else sources.labelled(run)
-    except InputError:
-        return "missing"
-    rows = source.rows
-    # The tables of a named data set are the package's own, and count as code.
-    own = "" if run.dataset in (*BOXED_DATA, *LABELLED_DATA) else rows.to_csv(index=False)
-    parts = rows.get("part", [])
-    return runs.digest([*rows["image"], *parts, own, *sorted(source.options.items())])[:16]
 
 
 def decode(name: str) -> list[str]:
@@ -202,7 +169,7 @@ def draw(run: runs.Run, folder: Path) -> list[Path]:
         pixels = phantom.draw(image, found, DRAWN_SIZE, run.parameters.phantom_contrast)
         save = functools.partial(Image.fromarray(pixels).save, pnginfo=told)
         files.append(folder / f"drawn_{image}")
-        runs.write_atomically(files[-1], save)
+        io.write_atomically(files[-1], save)
     return files
 
 
@@ -262,7 +229,7 @@ def main(words: list[str]) -> None:
 
 def write_text(path: Path, text: str) -> None:
     """Write a text file, whole or not at all."""
-    runs.write_atomically(path, lambda p: p.write_text(text, encoding="utf-8"))
+    io.write_atomically(path, lambda p: p.write_text(text, encoding="utf-8"))
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from clnbook import jobs
-from clnlib import code, paths, runs
+from clnlib import io, paths, runs
 from clnlib.errors import InputError
 
 SITE = "site"  # the pages that belong to no study
@@ -249,7 +249,7 @@ def _line(run: runs.Run, study: list[runs.Run]) -> str:
     peers = [r.parameters.model_dump() | {"stage": r.stage} for r in study if r.stage == run.stage]
     differing = [name for name in sorted(p) if len({str(peer[name]) for peer in peers}) > 1]
     told = ", ".join(f"{name} {Path(str(p[name])).name}" for name in differing) or "–"
-    digest = runs.digest([runs.as_json(p)])[:12]
+    digest = io.digest([io.as_json(p)])[:12]
     facts = run.provenance
     cells = (f"`{run.folder.name}`", told, f"`{digest}`", f"{facts['seconds']:.0f}")
     return f"| {' | '.join(cells)} | {facts['best_epoch']} |"
@@ -272,7 +272,8 @@ def sources(files: Iterable[Path | str]) -> str:
     """
     named = [Path(file).resolve() for file in files]
     whole = [[*file.parent.iterdir()] if file.name == "done" else [file] for file in named]
-    return code.digest({file for part in whole for file in part if file.is_file()})
+    found = sorted({file for part in whole for file in part if file.is_file()})
+    return io.digest(f"{file.name} {content}" for file, content in io.content_sha256(found).items())
 
 
 def made_from(page: Path | str) -> str | None:

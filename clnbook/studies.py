@@ -1,12 +1,14 @@
 """A study: a set of stage-2 runs (and the stage-1 runs they start from), as `configs/*.yaml`."""
 
 import itertools
+from collections import Counter
 from pathlib import Path
 from typing import Any, Self
 
 import yaml
 from pydantic import Field, model_validator
 
+from clnlib.data.identity import planned
 from clnlib.errors import InputError
 from clnlib.parameters import Finetune, Parameters, Train
 
@@ -35,20 +37,29 @@ class Study(Parameters):
         for name, given in (("train", [self.train, *self.grids]), ("finetune", [self.finetune])):
             if any("study" in values for values in given if values):
                 raise ValueError(f"{name}: study is set by the study's own name")
-        runs = [p.run_name() for p in self.trainings()]
-        if repeated := {name for name in runs if runs.count(name) > 1}:
-            raise ValueError(f"grids: the same run more than once: {', '.join(sorted(repeated))}")
+        self.finetunes()
+        runs = [Train.check(values).filled() for values in self._combinations()]
+        if repeated := [run for run, times in Counter(runs).items() if times > 1]:
+            values = repeated[0].model_dump(exclude_unset=True)
+            first = ", ".join(f"{name} {value}" for name, value in values.items())
+            raise ValueError(f"grids: {len(repeated)} runs more than once, one is {first}")
         return self
 
     def trainings(self) -> list[Train]:
         """The parameters of every run, in the order of the grids."""
-        return [Train.check(values) for values in self._combinations()]
+        stage1 = self._stage1_names()
+        return [
+            Train.check({**values, "weights": stage1.get(values["backbone"], "")})
+            if values.get("weights") == "stage1"
+            else Train.check(values)
+            for values in self._combinations()
+        ]
 
     def finetunes(self) -> list[Finetune]:
         """The parameters of every stage-1 run that some run starts from."""
         backbones = [
             values["backbone"]
-            for values in self._combinations(resolve=False)
+            for values in self._combinations()
             if values.get("weights") == "stage1"
         ]
         return [self._stage1(backbone) for backbone in dict.fromkeys(backbones)]
@@ -57,15 +68,19 @@ class Study(Parameters):
         """The same study with a weight file wherever it says `imagenet`."""
         return type(self).check(_replaced(self.model_dump(), "imagenet", file))
 
-    def _combinations(self, resolve: bool = True) -> list[dict[str, Any]]:
-        """The values of every run; with `resolve`, `stage1` becomes the run it stands for."""
+    def _stage1_names(self) -> dict[str, str]:
+        """Backbone → the stage-1 run that `stage1` stands for, as `<study>/<run>`."""
+        runs = self.finetunes()
+        names = zip(runs, planned(runs), strict=True)
+        return {run.backbone: f"{self.name}/{name}" for run, name in names}
+
+    def _combinations(self) -> list[dict[str, Any]]:
+        """The values of every run as they are written, `stage1` among them."""
         rows = []
         for grid in self.grids:
             for chosen in itertools.product(*grid.values()):
                 values = {**self.train, **dict(zip(grid, chosen, strict=True)), "study": self.name}
                 values.setdefault("backbone", Train.model_fields["backbone"].default)
-                if resolve and values.get("weights") == "stage1":
-                    values["weights"] = f"{self.name}/{self._stage1(values['backbone']).run_name()}"
                 rows.append(values)
         return rows
 

@@ -4,8 +4,6 @@ Each field's description is one line of meaning, unit and range; it is also the 
 notebook's `parameters` cell, which `cell()` writes and a test compares.
 """
 
-import hashlib
-import json
 from collections.abc import Mapping
 from types import NoneType
 from typing import Any, ClassVar, Literal, Self, cast, get_args
@@ -48,6 +46,8 @@ PHANTOM: dict[str, Any] = {
     "bn_momentum": 0.9,
 }
 PHANTOM_EPOCHS = {"mobilenetv3small": 24}
+# The fields that say which images and first weights; a run is named by the content of these.
+_CONTENT = ("dataset", "image_folder", "phantom_images", "phantom_contrast", "weights")
 
 
 def _field(default: Any, text: str, **bounds: Any) -> Any:
@@ -89,9 +89,12 @@ class Parameters(BaseModel):
         A field's `neutral` value, where it has one, leaves training as it was before the field
         existed.
         """
-        extras = {k: field.json_schema_extra for k, field in cls.model_fields.items()}
-        neutral = {k: v["neutral"] for k, v in extras.items() if isinstance(v, dict)}
-        return cls.check({**neutral, **values})
+        return cls.check({**cls._neutral(), **values})
+
+    @classmethod
+    def _neutral(cls) -> dict[str, Any]:
+        extras = {name: field.json_schema_extra for name, field in cls.model_fields.items()}
+        return {name: extra["neutral"] for name, extra in extras.items() if isinstance(extra, dict)}
 
     @classmethod
     def from_notebook(cls, namespace: Mapping[str, Any]) -> Self:
@@ -236,32 +239,28 @@ class _Fit(Parameters):
         """The most epochs to train, the data set's default filled in."""
         return cast(int, self.filled().epochs)
 
-    def run_name(self) -> str:
-        """The folder name of the run: what a person looks for, then a digest of all the rest."""
-        told = [self.backbone, *self._named(), f"seed{self.seed}"]
-        values = self.filled().model_dump(exclude={"study", "restart"})
-        if values["dataset"] != "phantom":
-            values = {k: v for k, v in values.items() if not k.startswith("phantom_")}
-        digest = hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
-        return "-".join([*told, digest[:8]])
+    def effective(self) -> dict[str, Any]:
+        """The values that decide a training, defaults filled in, for the name of the run.
 
-    def _named(self) -> list[str]:
-        return []
+        What names a file or a data set is left out, because its content counts instead; so is a
+        field at its neutral value, so that a new field leaves the names of older runs as they are.
+        """
+        values = self.filled().model_dump(exclude={*_CONTENT, "study", "restart"})
+        neutral = self._neutral()
+        return {k: v for k, v in values.items() if k not in neutral or v != neutral[k]}
 
 
 class Finetune(_Fit, Images):
     """Stage 1: the backbone on 14 findings, binary cross-entropy (section 2.2.1)."""
 
     _datasets: ClassVar[tuple[str, ...]] = LABELLED_DATA
+    monitor: ClassVar[str] = "val_auc"
 
     dataset: str = _field(
         "phantom",
         f"{' | '.join(LABELLED_DATA)} (every image under CLN_NIH_DIR in the official lists)",
     )
     phantom_images: int = _field(880, "number of phantom images, 40 to 20000", ge=40, le=20000)
-
-    def _named(self) -> list[str]:
-        return ["finetune"]
 
 
 class Train(_Fit, Prepare):
@@ -271,8 +270,27 @@ class Train(_Fit, Prepare):
     loss: Literal["iou", "giou", "ciou"] = _field("iou", "box loss: iou (Eq. 3) | giou | ciou")
     monitor: Monitor = _field("val_loss", " | ".join(get_args(Monitor)))
 
-    def _named(self) -> list[str]:
-        return [f"lam{self.lam:g}"]
+
+class Conventions(Parameters):
+    """How IoU accuracy counts; the defaults are the paper's wording (section 3.1)."""
+
+    rows: Literal["boxes", "images"] = _field(
+        "boxes", "boxes: every box is a row | images: every image is a row, by its first listed box"
+    )
+    group: Literal["true", "predicted"] = _field(
+        "true", "rows are grouped by their true | predicted (likeliest) finding"
+    )
+    gated: bool = _field(False, "True: a row whose predicted finding is wrong is a miss, IoU 0")
+    several: Literal["own", "best"] = _field(
+        "own", "overlap with the row's own box | the best of the image's boxes"
+    )
+
+
+class Evaluation(Conventions):
+    """Finished runs of a study, read under named conventions."""
+
+    study: str = _field("phantom", "name of a study under runs/ or results/, or its folder")
+    runs: str = _field("*", "which of its runs: names or patterns, separated by commas")
 
 
 class Predict(Parameters):

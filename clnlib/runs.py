@@ -7,13 +7,12 @@ without `done` is never read as a result.
 
 import fnmatch
 import functools
-import hashlib
 import json
-import os
 import platform
 import shutil
 import subprocess
-from collections.abc import Callable, Iterable
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -21,7 +20,7 @@ from typing import Any
 
 import pandas as pd
 
-from clnlib import code, paths
+from clnlib import code, io, paths
 from clnlib.errors import InputError, nearest, shortened
 from clnlib.parameters import Finetune, Train
 
@@ -83,24 +82,6 @@ class Run:
         return self.folder / "model.weights.h5"
 
 
-def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
-    """Let `write` make a temporary file beside `path`, then rename: all of it or nothing."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".partial-{path.name}")
-    write(temporary)
-    os.replace(temporary, path)
-
-
-def write_json(path: Path, value: object) -> None:
-    """Write JSON atomically, keys sorted."""
-    write_atomically(path, lambda p: p.write_text(as_json(value), encoding="utf-8"))
-
-
-def as_json(value: object) -> str:
-    """The one spelling of a value as JSON."""
-    return json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
-
-
 def is_done(folder: Path) -> bool:
     """Whether the folder is a finished record."""
     return (folder / "done").exists()
@@ -108,11 +89,11 @@ def is_done(folder: Path) -> bool:
 
 def finish(folder: Path, predictions: pd.DataFrame, provenance: dict[str, Any]) -> Run:
     """Write what only a finished run has, drop the checkpoint, write `done` last."""
-    write_atomically(
+    io.write_atomically(
         folder / "predictions.parquet", lambda p: predictions.to_parquet(p, index=False)
     )
-    write_json(folder / "provenance.json", provenance)
-    write_atomically(folder / "done", lambda p: p.write_text("", encoding="utf-8"))
+    io.write_json(folder / "provenance.json", provenance)
+    io.write_atomically(folder / "done", lambda p: p.write_text("", encoding="utf-8"))
     shutil.rmtree(folder / "checkpoint", ignore_errors=True)
     return read(folder)
 
@@ -156,6 +137,18 @@ def _parameters(file: Path) -> Train | Finetune:
     return STAGES[values.pop("stage")].recorded(values)
 
 
+def name_of(run: str | Path) -> str:
+    """The name that a run was given when it was made, wherever its folder lies now.
+
+    A run that is not there yet has the last part of its path as its name.
+    """
+    for folder in (Path(run).expanduser(), paths.runs() / run):
+        with suppress(OSError, ValueError, KeyError):
+            note = json.loads((folder / "provenance.json").read_text(encoding="utf-8"))
+            return str(note["run"])
+    return Path(run).name
+
+
 def find(run: str | Path) -> Path:
     """The folder a person means by a path or by `<study>/<run>`."""
     for folder in (Path(run).expanduser(), paths.runs() / run):
@@ -173,28 +166,24 @@ def _known() -> list[str]:
     return sorted(p.parent.relative_to(root).as_posix() for p in root.glob("*/*/done"))
 
 
-def digest(parts: Iterable[object]) -> str:
-    """The sha256 of a sequence of texts, as hexadecimal text."""
-    h = hashlib.sha256()
-    for part in parts:
-        h.update(f"{part}\n".encode())
-    return h.hexdigest()
-
-
 def publish(run: Run, folder: Path) -> Path:
     """Copy a record without its weights into `folder`, e.g. `results/<study>`; returns the copy."""
     target = folder / run.folder.name
     shutil.rmtree(target, ignore_errors=True)
-    names = ("parameters.json", "history.csv", "predictions.parquet", "provenance.json", "done")
+    values = json.loads((run.folder / "parameters.json").read_text(encoding="utf-8"))
+    # Where files lay on one machine is no business of others; their hashes are in the record.
+    short = {k: Path(v).name for k, v in values.items() if Path(str(v)).is_absolute()}
+    io.write_json(target / "parameters.json", values | short)
+    names = ("history.csv", "predictions.parquet", "provenance.json", "done")
     extras = sorted(path.name for path in run.folder.glob("*.parquet") if path.name not in names)
     for name in (*extras, *names):
-        write_atomically(target / name, functools.partial(shutil.copy, run.folder / name))
+        io.write_atomically(target / name, functools.partial(shutil.copy, run.folder / name))
     return target
 
 
 def attach(run: Run, name: str, table: pd.DataFrame) -> None:
     """Keep further predictions with a record, as `<name>.parquet`; Grad-CAM's boxes are such."""
-    write_atomically(run.folder / f"{name}.parquet", lambda p: table.to_parquet(p, index=False))
+    io.write_atomically(run.folder / f"{name}.parquet", lambda p: table.to_parquet(p, index=False))
 
 
 def attached(run: Run, name: str) -> pd.DataFrame | None:
@@ -209,8 +198,9 @@ def study(name: str, chosen: str = "*", stage: str = "train") -> list[Run]:
     Parameters
     ----------
     name
-        A folder, or the name of a study under `clnlib.paths.runs()`, else of a published one
-        under `clnlib.paths.results()`.
+        A study: its finished runs under `clnlib.paths.runs()` together with those published under
+        `clnlib.paths.results()`; a run that lies in both is read from the first. Or a folder of
+        runs.
     chosen
         Names of runs or patterns (`*lam0.4*`), separated by commas.
     stage
@@ -221,32 +211,49 @@ def study(name: str, chosen: str = "*", stage: str = "train") -> list[Run]:
     InputError
         No such study (the nearest is named), or none of its runs is finished and chosen.
     """
-    places = (Path(name).expanduser(), paths.runs() / name, paths.results() / name)
-    folder = next((p for p in places if name and any(p.glob("*/done"))), None)
-    if folder is None:
-        known = {p.parents[1].name for r in places[1:] for p in r.parent.glob("*/*/done")}
+    roots = (paths.results(), paths.runs())
+    folder = Path(name).expanduser()
+    places = [folder] if any(folder.glob("*/done")) else [root / name for root in roots if name]
+    done = {file.parent.name: file.parent for place in places for file in place.glob("*/done")}
+    if not done:
+        known = {file.parents[1].name for root in roots for file in root.glob("*/*/done")}
         close = nearest(name, known)
         hint = f"did you mean {close!r}?" if close else f"studies: {shortened(sorted(known))}"
         raise InputError(f"study {name!r}: no finished run, here or under {paths.runs()}; {hint}")
-    done = sorted(p.parent for p in folder.glob("*/done"))
     patterns = [pattern.strip() for pattern in chosen.split(",")]
-    picked = [p for p in done if any(fnmatch.fnmatch(p.name, pattern) for pattern in patterns)]
-    found = [run for run in map(read, picked) if run.stage == stage]
-    if not found:
-        have = shortened([p.name for p in done])
+    picked = [n for n in sorted(done) if any(fnmatch.fnmatch(n, pattern) for pattern in patterns)]
+    runs = [run for run in (read(done[name]) for name in picked) if run.stage == stage]
+    if not runs:
         raise InputError(
-            f"study {name}: no finished {stage} run is called {chosen!r}; it has {have}"
+            f"study {name}: no finished {stage} run is called {chosen!r}; it has "
+            f"{shortened(sorted(done))}"
         )
-    return found
+    return runs
 
 
-@functools.cache
-def code_sha256() -> str:
-    """The hash of the code a training run depends on.
+# What these modules decide stands in the record itself: what was asked for, and where it is kept.
+_NO_ARITHMETIC = ("code", "errors", "io", "parameters", "paths", "runs")
 
-    Taken once per process, so that a long one does not record edits it never executed.
+
+def training_code() -> dict[str, str]:
+    """The modules that decide the numbers of a training, each with the hash of its meaning."""
+    reached = code.modules("clnlib.model.training")
+    return {k: v for k, v in reached.items() if k not in {f"clnlib.{m}" for m in _NO_ARITHMETIC}}
+
+
+def other_code(provenance: Mapping[str, Any]) -> list[str]:
+    """The modules whose meaning has changed since a record was made, by their last names.
+
+    A record older than the notes of single modules gives "unknown".
     """
-    return code.sha256("clnlib.model.training")
+    noted = provenance.get("code")
+    return ["unknown"] if noted is None else differing(noted, training_code())
+
+
+def differing(one: Mapping[str, str], other: Mapping[str, str]) -> list[str]:
+    """The last names of the modules that two notes of code do not share, sorted."""
+    apart = {name for name in {*one, *other} if one.get(name) != other.get(name)}
+    return sorted(name.rpartition(".")[2] for name in apart)
 
 
 # What `make` itself writes into a checkout, records and pages, is no change of the sources.
@@ -262,7 +269,7 @@ def environment() -> dict[str, Any]:
         if (status := _git("status", "--porcelain", "--untracked-files=no", "--", *_SOURCES))
         is None
         else bool(status),
-        "code_sha256": code_sha256(),
+        "code": training_code(),
         "versions": {"python": platform.python_version()}
         | {name: v for name in names if (v := _version(name))},
     }

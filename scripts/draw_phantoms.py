@@ -11,8 +11,8 @@ from pathlib import Path
 from PIL import Image
 
 from clnlib.data import nih, phantom
+from clnlib.io import write_atomically, write_json
 from clnlib.parameters import Prepare
-from clnlib.runs import write_atomically, write_json
 
 CONTRAST = Prepare().phantom_contrast  # as `train` draws them
 CATEGORIES = {"Cardiomegaly": "wide heart", "Mass": "lump", "Pneumothorax": "collapsed lung"}

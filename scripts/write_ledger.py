@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from clnbook.audit import audit
-from clnlib.runs import write_atomically
+from clnlib.io import write_atomically
 
 
 def main() -> None:

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clnlib.data import feed as feed_module
-from clnlib.data.feed import Feed, distort
-from clnlib.data.store import build_store
+from clnlib.data.feed import Examples, Feed, distort
+from clnlib.data.store import Content, build_store
 
 SIZE = 96
 FULL = np.array([0.25, 0.25, 0.75, 0.75], np.float32)
@@ -66,7 +66,7 @@ def amounts(monkeypatch):
 @pytest.mark.parametrize("augment", [False, True])
 def test_every_row_once(batch_size, augment):
     """An epoch has every example exactly once, with its own targets; the last batch is short."""
-    feed = Feed(**examples(), batch_size=batch_size, shuffle=(0, 3), augment=augment)
+    feed = Feed(Examples(**examples()), batch_size=batch_size, shuffle=(0, 3), augment=augment)
     lengths = [len(feed[k][0]) for k in range(len(feed))]
     assert sum(lengths) == 23
     assert lengths[:-1] == [batch_size] * (len(feed) - 1)
@@ -82,7 +82,7 @@ def test_every_row_once(batch_size, augment):
 
 def test_without_shuffle_the_order_is_kept():
     """Predictions come in the order of the rows."""
-    images, _ = whole(Feed(**examples(), batch_size=4))
+    images, _ = whole(Feed(Examples(**examples()), batch_size=4))
     assert images[:, 3, 3, 0].tolist() == list(range(23))[::-1]
 
 
@@ -90,7 +90,7 @@ def test_order_depends_on_seed_and_epoch():
     """Equal (seed, epoch), equal order; any other pair, another one."""
 
     def order(*shuffle: int) -> list[int]:
-        images, _ = whole(Feed(**examples(), batch_size=7, shuffle=shuffle))
+        images, _ = whole(Feed(Examples(**examples()), batch_size=7, shuffle=shuffle))
         return images[:, 0, 0, 0].tolist()
 
     orders = {(seed, epoch): order(seed, epoch) for seed in range(3) for epoch in range(4)}
@@ -103,7 +103,9 @@ def test_stage1_has_no_boxes():
     """Without a target `box` images are still distorted."""
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (4, 32, 32), dtype=np.uint8)
-    feed = Feed(images, np.arange(4), {"label": np.arange(4)}, 2, shuffle=(0, 0), augment=True)
+    feed = Feed(
+        Examples(images, np.arange(4), {"label": np.arange(4)}), 2, shuffle=(0, 0), augment=True
+    )
     got, targets = whole(feed)
     assert not any((image[..., 0] == original).all() for image in got for original in images)
     assert sorted(targets["label"]) == [0, 1, 2, 3]
@@ -118,7 +120,11 @@ def augmented(epoch: int, batch_size: int, seed: int = 5) -> dict[int, tuple[byt
     pictures = rng.integers(0, 256, (12, 32, 32), dtype=np.uint8)
     targets = {"name": np.arange(12), "box": np.tile(FULL, (12, 1))}
     feed = Feed(
-        pictures, np.arange(12), targets, batch_size, shuffle=(seed, epoch), augment=True, flip=True
+        Examples(pictures, np.arange(12), targets),
+        batch_size,
+        shuffle=(seed, epoch),
+        augment=True,
+        flip=True,
     )
     images, got = whole(feed)
     return {
@@ -145,7 +151,7 @@ def test_augmentation_differs():
 def test_a_batch_can_be_read_again():
     """Reading a batch twice gives the same batch: nothing is changed in between."""
     given_examples = examples()
-    feed = Feed(**given_examples, batch_size=4, shuffle=(0, 0), augment=True)
+    feed = Feed(Examples(**given_examples), batch_size=4, shuffle=(0, 0), augment=True)
     first, second = feed[1], feed[1]
     np.testing.assert_array_equal(first[0], second[0])
     np.testing.assert_array_equal(first[1]["box"], second[1]["box"])
@@ -157,9 +163,9 @@ def test_the_store_is_never_changed(tmp_path):
     """Augmentation works on copies: the memory map stays read-only and its file the same."""
     pictures = np.random.default_rng(2).integers(0, 256, (9, 16, 16), dtype=np.uint8)
     names = [f"{k}.png" for k in range(9)]
-    store = build_store(tmp_path / "s", names, lambda n: (pictures[int(n[0])], {}), 16, {})
+    store = build_store(tmp_path / "s", Content(names, 16, {}), lambda n: (pictures[int(n[0])], {}))
     targets = {"box": np.tile(FULL, (9, 1))}
-    feed = Feed(store.images, np.arange(9), targets, 4, shuffle=(0, 0), augment=True)
+    feed = Feed(Examples(store.images, np.arange(9), targets), 4, shuffle=(0, 0), augment=True)
     images, _ = whole(feed)
     assert not isinstance(feed[0][0], np.memmap)
     images[:] = 0

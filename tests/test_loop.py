@@ -5,14 +5,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from clnlib.data.feed import Feed
+from clnlib.data.feed import Examples, Feed
 from clnlib.errors import InputError
 from clnlib.model import loop
 
 
 def test_the_paper_s_schedule():
     """0.001, halved after every 4 epochs, never below 0.000001 (section 2.3)."""
-    rates = [loop.learning_rate(epoch, 1e-3, 4, 1e-6) for epoch in range(100)]
+    schedule = loop.Schedule(100, 1e-3, 4, 1e-6, "val_loss", 20)
+    rates = [schedule.rate(epoch) for epoch in range(100)]
     assert rates[:9] == [1e-3] * 4 + [5e-4] * 4 + [2.5e-4]
     assert rates[39] == 1e-3 / 2**9 and rates[40:] == [1e-6] * 60
 
@@ -43,6 +44,7 @@ def _fit(folder, epochs=5, patience=9, values=None, stop_in=None):
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (20, 8, 8), dtype=np.uint8)
     truth = rng.integers(0, 2, (20, 2)).astype("float32")
+    examples = Examples(images, np.arange(20), {"labels": truth})
     model, calls = _model(), []
 
     def validate():
@@ -56,12 +58,9 @@ def _fit(folder, epochs=5, patience=9, values=None, stop_in=None):
     history = loop.fit(
         model,
         folder,
-        lambda epoch: Feed(images, np.arange(20), {"labels": truth}, 4, shuffle=(7, epoch)),
+        loop.Schedule(epochs, 0.01, 2, 1e-6, "val_loss", patience),
+        lambda epoch: Feed(examples, 4, shuffle=(7, epoch)),
         validate,
-        lambda epoch: loop.learning_rate(epoch, 0.01, 2, 1e-6),
-        epochs,
-        "val_loss",
-        patience,
     )
     return history, model
 
@@ -90,6 +89,9 @@ def test_early_stopping_keeps_the_best_epoch(tmp_path):
 def test_an_exploding_loss_is_told(tmp_path):
     """A loss that is not finite ends the run with the epoch and a way out."""
     model = _model()
-    feed = Feed(np.zeros((4, 8, 8), np.uint8), np.arange(4), {"labels": np.full((4, 2), np.nan)}, 4)
+    targets = {"labels": np.full((4, 2), np.nan)}
+    feed = Feed(Examples(np.zeros((4, 8, 8), np.uint8), np.arange(4), targets), 4)
     with pytest.raises(InputError, match="epoch 1: the training loss is nan; a smaller"):
-        loop.fit(model, tmp_path, lambda e: feed, dict, lambda e: 1e-3, 2, "val_loss", 2)
+        loop.fit(
+            model, tmp_path, loop.Schedule(2, 1e-3, 4, 1e-6, "val_loss", 2), lambda e: feed, dict
+        )

@@ -1,16 +1,14 @@
 """One schema for every parameter: what is not in it is refused, and in one line."""
 
 import math
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from clnbook.studies import Study, load_study
+from clnlib.data.identity import planned
 from clnlib.errors import InputError
 from clnlib.parameters import (
     BACKBONES,
@@ -22,38 +20,6 @@ from clnlib.parameters import (
 )
 
 CONFIGS = sorted((Path(__file__).parents[1] / "configs").glob("*.yaml"))
-
-OTHER: dict[str, Any] = {
-    "dataset": "boxes.json",
-    "image_folder": "images",
-    "image_size": 96,
-    "phantom_images": 40,
-    "phantom_contrast": 1.0,
-    "exclude_unreadable": True,
-    "protocol": "image",
-    "split_seed": 1,
-    "backbone": "chexnet",
-    "weights": "imagenet",
-    "pooling": "flatten",
-    "seed": 1,
-    "epochs": 2,
-    "batch_size": 8,
-    "learning_rate": 3e-4,
-    "halve_every": 5,
-    "min_learning_rate": 0.0,
-    "patience": 3,
-    "augment": False,
-    "flip": True,
-    "bn_momentum": 0.5,
-    "freeze": "batchnorm",
-    "precision": "mixed_bfloat16",
-    "lam": 0.5,
-    "loss": "giou",
-    "monitor": "val_box_iou",
-}
-"""For every field that a run depends on, a value that is not its default."""
-NOT_IN_NAME = {"study": "another", "restart": True}
-
 
 # defaults
 
@@ -210,55 +176,6 @@ def test_cell_is_the_defaults(schema):
     assert all(re.fullmatch(r'\w+: (\w+|"\w+ or None") = .+  # \S.+', line) for line in lines)
 
 
-# names of runs
-
-
-def test_other_values_cover_all_fields():
-    """The list above knows every field, so that a new one is tested too."""
-    fields = [*Train.model_fields, *Finetune.model_fields]
-    assert {*OTHER, *NOT_IN_NAME} == set(fields)
-
-
-@pytest.mark.parametrize(
-    ("schema", "name"),
-    [(s, n) for s in (Train, Finetune) for n in s.model_fields if n in OTHER],
-)
-def test_run_name_changes_with_every_parameter(schema, name):
-    """Two runs that may differ in their results never share a folder."""
-    value = "nih14" if (schema, name) == (Finetune, "dataset") else OTHER[name]
-    assert schema.check({name: value}).run_name() != schema().run_name()
-
-
-@pytest.mark.parametrize("schema", [Train, Finetune])
-@pytest.mark.parametrize("name", NOT_IN_NAME)
-def test_run_name_without_study_and_restart(schema, name):
-    """Where a run lies and how it was started are not what it is."""
-    assert schema.check({name: NOT_IN_NAME[name]}).run_name() == schema().run_name()
-
-
-def test_run_name_tells_and_fills():
-    """The name says backbone, λ and seed; None and the value it stands for are one run."""
-    name = Train(backbone="xception", lam=0.25, seed=3).run_name()
-    assert re.fullmatch(r"xception-lam0\.25-seed3-[0-9a-f]{8}", name)
-    assert re.fullmatch(r"mobilenetv3small-finetune-seed0-[0-9a-f]{8}", Finetune().run_name())
-    assert Train(image_size=80, epochs=24).run_name() == Train().run_name()
-    assert Train.check({"learning_rate": "1e-3", "lam": 0.40}).run_name() == Train().run_name()
-
-
-def test_run_name_in_another_process():
-    """The name does not depend on the process or its hash seed."""
-    for schema in (Train, Finetune):
-        program = f"from clnlib.parameters import {schema.__name__} as P; print(P().run_name())"
-        printed = subprocess.run(
-            [sys.executable, "-c", program],
-            env={**os.environ, "PYTHONHASHSEED": "7"},
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout
-        assert printed.strip() == schema().run_name()
-
-
 # studies
 
 
@@ -300,7 +217,8 @@ def test_stage1_is_the_backbones_own_run():
     assert stage1 == [
         Finetune(study="s", epochs=2, backbone=backbone) for backbone in ("chexnet", "xception")
     ]
-    folders = {p.backbone: f"s/{p.run_name()}" for p in stage1}
+    names = zip(stage1, planned(stage1), strict=True)
+    folders = {p.backbone: f"s/{name}" for p, name in names}
     for run in study.trainings()[:4]:
         assert run.weights == folders[run.backbone]
     assert [run.weights for run in study.trainings()[4:]] == [None] * 4 + ["imagenet"]
@@ -337,8 +255,8 @@ def test_study_is_checked_when_read(values, message):
     ],
 )
 def test_the_same_run_twice_is_refused(grids):
-    """Two runs of one folder would overwrite each other; the error names it."""
-    with pytest.raises(InputError, match=f"same run more than once: {Train().run_name()}$"):
+    """Two runs of one folder would overwrite each other; the error says which."""
+    with pytest.raises(InputError, match=r"grids: 1 runs more than once, one is \w+"):
         Study.check({"name": "s", "grids": grids})
 
 

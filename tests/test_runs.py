@@ -1,19 +1,16 @@
 """A run record is whole or it is not read; folders and hashes are where and what they say."""
 
 import json
-import os
 import re
-import subprocess
 import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from clnlib import code, paths, runs
+from clnlib import io, paths, runs
 from clnlib.errors import InputError
 from clnlib.parameters import Train
-from clnlib.progress import Progress
 
 PACKAGE = Path(runs.__file__).parent
 PREDICTIONS = pd.DataFrame({"image": ["a.png", "b.png"], "x1": [0.25, 0.5]})
@@ -32,9 +29,9 @@ def home(tmp_path, monkeypatch) -> Path:
 
 def begun(folder: Path) -> Path:
     """What a training has written before it finishes."""
-    runs.write_json(folder / "parameters.json", {"lam": 0.4, "stage": "train"})
-    runs.write_atomically(folder / "history.csv", lambda p: HISTORY.to_csv(p, index=False))
-    runs.write_json(folder / "checkpoint" / "state.json", {"epoch": 2})
+    io.write_json(folder / "parameters.json", {"lam": 0.4, "stage": "train"})
+    io.write_atomically(folder / "history.csv", lambda p: HISTORY.to_csv(p, index=False))
+    io.write_json(folder / "checkpoint" / "state.json", {"epoch": 2})
     return folder
 
 
@@ -72,7 +69,7 @@ def test_a_record_without_done_is_refused(home):
 def test_done_is_written_last(home, monkeypatch, step):
     """Whichever step of `finish` fails, there is no `done`, and the checkpoint is still there."""
     folder = begun(home / "runs" / "s" / "r")
-    whole = runs.write_atomically
+    whole = io.write_atomically
     written = []
 
     def failing(path: Path, write) -> None:
@@ -81,7 +78,7 @@ def test_done_is_written_last(home, monkeypatch, step):
         written.append(path.name)
         whole(path, write)
 
-    monkeypatch.setattr(runs, "write_atomically", failing)
+    monkeypatch.setattr(io, "write_atomically", failing)
     with pytest.raises(OSError, match="disk full"):
         runs.finish(folder, PREDICTIONS, PROVENANCE)
     assert not runs.is_done(folder)
@@ -122,102 +119,16 @@ def test_a_missing_run_without_any(home):
             runs.read(name)
 
 
-# writing
-
-
-def test_write_atomically_keeps_the_old_file(tmp_path):
-    """A writer that fails midway leaves what was there before."""
-    path = tmp_path / "a" / "file.txt"
-    runs.write_atomically(path, lambda p: p.write_text("old"))
-
-    def torn(p: Path) -> None:
-        p.write_text("ne")
-        raise OSError("disk full")
-
-    with pytest.raises(OSError, match="disk full"):
-        runs.write_atomically(path, torn)
-    assert path.read_text() == "old"
-    runs.write_atomically(path, lambda p: p.write_text("new"))
-    assert path.read_text() == "new"
-    assert [p.name for p in path.parent.iterdir()] == ["file.txt"]
-
-
-def test_json_has_one_spelling(tmp_path):
-    """Equal values give equal bytes, in words a person can read."""
-    assert runs.as_json({"b": 1, "a": "λ"}) == runs.as_json({"a": "λ", "b": 1})
-    runs.write_json(tmp_path / "x.json", {"a": "λ"})
-    assert (tmp_path / "x.json").read_text(encoding="utf-8") == '{\n "a": "λ"\n}\n'
-
-
-# hashes
-
-
-def test_digest():
-    """The sha256 of the lines: order and borders count."""
-    assert runs.digest([]) == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
-    # printf 'a\n1\n' | sha256sum
-    expected = "309b0e45a73d3fc5325e2b6ed0a01ef8b9cde6b05a5633c1f893f970d52bfddc"
-    assert runs.digest(["a", 1]) == runs.digest(iter(["a", "1"])) == expected
-    assert runs.digest(["a1"]) != expected
-    assert runs.digest([1, "a"]) != expected
-
-
-def test_code_sha256_in_another_process():
-    """The code's hash does not depend on the process, its folder or its hash seed."""
-    printed = subprocess.run(
-        [sys.executable, "-c", "from clnlib import runs; print(runs.code_sha256.__wrapped__())"],
-        env={**os.environ, "PYTHONHASHSEED": "7"},
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
-    assert printed.strip() == runs.code_sha256.__wrapped__()
-
-
-def test_code_sha256_is_the_trainings(monkeypatch):
-    """A run's hash covers what its training reaches, and nothing that only reads records."""
-    reached = {file.relative_to(PACKAGE).as_posix() for file in code.files("clnlib.model.training")}
-    assert {"runs.py", "parameters.py", "data/splits.py", "model/losses.py"} <= reached
-    assert not {name for name in reached if name.startswith("metrics/")}
-    monkeypatch.setattr(code, "sha256", lambda *modules: ",".join(modules))
-    assert runs.code_sha256.__wrapped__() == "clnlib.model.training"
-
-
-def test_code_hash_changes_with_what_a_module_reaches(tmp_path, monkeypatch):
-    """Each file a module reaches changes its hash, by any form of import; another does not."""
-    texts = {
-        "clnlib/__init__.py": "",
-        "clnlib/a.py": "from clnlib import b\nimport numpy\n",
-        "clnlib/b.py": "def f():\n    from clnlib.room.c import g\n",
-        "clnlib/room/__init__.py": "",
-        "clnlib/room/c.py": "import clnlib.d\n",
-        "clnlib/d.py": "",
-        "clnlib/other.py": "",
-    }
-    for name, text in texts.items():
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text(text)
-    monkeypatch.setattr(code, "_ROOT", tmp_path)
-    before = code.sha256("clnlib.a")
-    (tmp_path / "clnlib/other.py").write_text("changed = 1\n")
-    assert code.sha256("clnlib.a") == before
-    seen = {before}
-    for name in set(texts) - {"clnlib/other.py"}:
-        (tmp_path / name).write_text(texts[name] + "changed = 1\n")
-        seen.add(code.sha256("clnlib.a"))
-    assert len(seen) == len(texts)
-
-
 def _record(folder, stage="train"):
     """A finished record with one row."""
     folder.mkdir(parents=True)
-    runs.write_json(folder / "parameters.json", {"stage": stage})
+    io.write_json(folder / "parameters.json", {"stage": stage})
     pd.DataFrame({"epoch": [1]}).to_csv(folder / "history.csv", index=False)
     return runs.finish(folder, pd.DataFrame({"image": ["a"]}), {"findings": ["Mass"]})
 
 
 def test_a_study_is_its_finished_runs(tmp_path, monkeypatch):
-    """By name, by folder, by pattern; local records before published ones; stages apart."""
+    """By name, by folder, by pattern; what was run here and what is published together."""
     monkeypatch.setenv("CLN_HOME", str(tmp_path))
     monkeypatch.setattr(paths, "results", lambda: tmp_path / "results")
     for name in ("a-lam0.1", "a-lam0.4", "b-lam0.4"):
@@ -229,7 +140,10 @@ def test_a_study_is_its_finished_runs(tmp_path, monkeypatch):
     assert [r.folder.name for r in runs.study("s", "b*, *0.1")] == ["a-lam0.1", "b-lam0.4"]
     assert [r.folder.name for r in runs.study("s", stage="finetune")] == ["a-finetune"]
     _record(tmp_path / "runs" / "s" / "mine")
-    assert [r.folder.name for r in runs.study("s")] == ["mine"]
+    _record(tmp_path / "runs" / "s" / "a-lam0.4")
+    both = runs.study("s")
+    assert [run.folder.name for run in both] == [*names, "mine"]
+    assert [run.folder.parents[1].name for run in both] == ["results", "runs", "results", "runs"]
     assert len(runs.study(str(tmp_path / "results" / "s"))) == 3
 
 
@@ -260,14 +174,48 @@ def test_what_is_attached_is_read_and_published(tmp_path):
     pd.testing.assert_frame_equal(runs.attached(copy, "gradcam"), table)
 
 
+def test_a_published_record_names_no_folder_of_this_machine(tmp_path):
+    """A record has absolute paths, to say which files are meant; a published one only names."""
+    run = _record(tmp_path / "run")
+    values = {"dataset": str(tmp_path / "a.json"), "weights": "s/x-finetune", "stage": "train"}
+    io.write_json(run.folder / "parameters.json", values)
+    copy = runs.read(runs.publish(run, tmp_path / "results"))
+    assert (copy.train.dataset, copy.train.weights) == ("a.json", "s/x-finetune")
+
+
+def test_an_older_record_is_read(tmp_path, monkeypatch):
+    """A field that is younger than a record has its neutral value there, not its default."""
+    neutral = {**Train._neutral(), "freeze": "backbone"}
+    monkeypatch.setattr(Train, "_neutral", classmethod(lambda cls: neutral))
+    assert _record(tmp_path / "run").train.freeze == "backbone"
+    assert Train().freeze == "nothing"
+
+
+def test_training_code_is_what_decides_numbers():
+    """It has the losses and the split; not what keeps records, says errors or reads records."""
+    reached = {name.removeprefix("clnlib.") for name in runs.training_code()}
+    assert {"data.splits", "model.losses", "model.network", "model.loop"} <= reached
+    assert not {"runs", "errors", "parameters", "io"} & reached
+    assert not {name for name in reached if name.startswith("metrics")}
+
+
+def test_other_code_is_named(monkeypatch):
+    """What has changed since a record was made is said by the modules' names."""
+    now = runs.training_code()
+    noted = {**now, "clnlib.model.losses": "another hash"}
+    assert runs.other_code({"code": now}) == []
+    assert runs.other_code({"code": noted}) == ["losses"]
+    assert runs.other_code({"code_sha256": "of an older record"}) == ["unknown"]
+
+
 def test_environment_has_versions():
     """A record says which commit, code and versions made it."""
     facts = runs.environment()
     assert facts["versions"]["python"] == ".".join(str(n) for n in sys.version_info[:3])
     assert facts["versions"]["pandas"] == pd.__version__
     assert {"keras", "numpy", "clnlib"} <= set(facts["versions"])
-    assert facts["code_sha256"] == runs.code_sha256.__wrapped__()
-    assert json.loads(runs.as_json(facts)) == facts
+    assert facts["code"] == runs.training_code()
+    assert json.loads(io.as_json(facts)) == facts
 
 
 def test_environment_without_git(monkeypatch):
@@ -301,15 +249,3 @@ def test_nih_dir_says_what_to_do(tmp_path, monkeypatch):
         paths.nih_dir()
     monkeypatch.setenv("CLN_NIH_DIR", str(tmp_path))
     assert paths.nih_dir() == tmp_path.resolve()
-
-
-# progress
-
-
-def test_progress_in_a_log_is_its_last_line(capsys, monkeypatch):
-    """A log file gets one line, at the end, also of work that was partly done before."""
-    monkeypatch.setattr("clnlib.progress.PAUSE", 0.0)
-    with Progress("drawing", 10, done=4) as progress:
-        progress.step()
-        progress.step(5, note="0.5 loss")
-    assert capsys.readouterr() == ("", "drawing: 10/10, 0 s  0.5 loss\n")

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from clnlib.data import store as store_module
 from clnlib.data.images import ImageError, MissingReaderError
-from clnlib.data.store import build_store, open_store
+from clnlib.data.store import Content, build_store, open_store
 from clnlib.errors import InputError
 
 SIZE = 8
@@ -49,7 +49,7 @@ def content(folder: Path) -> dict[str, bytes]:
 
 
 def build(folder: Path, names=NAMES, read=read, options=OPTIONS, **others):
-    return build_store(folder, names, read, SIZE, options, **others)
+    return build_store(folder, Content(names, SIZE, options), read, **others)
 
 
 class KilledError(BaseException):
@@ -368,7 +368,9 @@ KILLED = """
         return np.full((8, 8), int(name[:3]), np.uint8), {"file": name, "bytes": int(name[:3])}
 
     names = [f"{number:03}.png" for number in range(150)]
-    store.build_store(Path(sys.argv[1]), names, read, 8, {"resample": "lanczos"}, workers=2)
+    store.build_store(
+        Path(sys.argv[1]), store.Content(names, 8, {"resample": "lanczos"}), read, workers=2
+    )
 """
 
 

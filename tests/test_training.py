@@ -18,7 +18,7 @@ from small import SMALL
 
 from clnlib import runs
 from clnlib.errors import InputError
-from clnlib.model import session, training
+from clnlib.model import session, stages, training
 from clnlib.parameters import Finetune, Train
 
 SCRIPT = """
@@ -45,7 +45,7 @@ def test_the_record_is_whole(small_run):
     }  # fmt: skip
     assert small_run.parameters.lam == 0.4 and small_run.stage == "train"
     facts = small_run.provenance
-    assert {"commit", "dirty", "code_sha256", "data_sha256", "split_sha256", "versions", "device",
+    assert {"commit", "dirty", "code", "data_sha256", "split_sha256", "versions", "device",
             "seconds", "warnings", "best_epoch"} <= facts.keys()  # fmt: skip
     assert facts["images"] == 60 and sum(facts["rows"].values()) == len(small_run.predictions)
     expected = ["epoch", "learning_rate", "loss", "val_loss", "val_box_iou", "val_box_no_overlap",
@@ -84,18 +84,19 @@ def test_two_processes_make_one_record(small_run, tmp_path, monkeypatch, capsys)
     parameters = Train.check(SMALL).filled()
     made, inside, told = [], threading.Event(), threading.Event()
 
-    def make(_, folder):
+    def make(_, folder, *others):
         made.append(folder)
         inside.set()
         assert told.wait(5)
         shutil.copytree(small_run.folder, folder)
         return runs.read(folder)
 
-    other = threading.Thread(target=training._recorded, args=(parameters, make))
+    monkeypatch.setattr(training, "_trained", make)
+    other = threading.Thread(target=training.train, args=(parameters,))
     other.start()
     assert inside.wait(5)
     threading.Timer(0.2, told.set).start()
-    run = training._recorded(parameters, make)
+    run = training.train(parameters)
     other.join()
     assert made == [run.folder]
     said = capsys.readouterr()
@@ -165,9 +166,9 @@ def test_weights_of_a_stage_2_run_are_no_stage_1(small_run):
 def test_a_dead_box_head_is_said_aloud():
     """Empty boxes at the kept or the last epoch become a warning with a way out."""
     history = pd.DataFrame({"epoch": [1, 2], "val_loss": [1.0, 2.0], "val_box_empty": [0.1, 0.97]})
-    (note,) = training._dead_head(history, "val_loss")
+    (note,) = stages._dead_head(history, "val_loss")
     assert "97% of the validation boxes are empty at the last epoch (2)" in note
-    assert training._dead_head(history.assign(val_box_empty=0.5), "val_loss") == []
+    assert stages._dead_head(history.assign(val_box_empty=0.5), "val_loss") == []
 
 
 def test_keeping_memory_is_only_asked_of_glibc(monkeypatch):

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clnlib.errors import not_allowed
-from clnlib.runs import write_atomically
+from clnlib.io import write_atomically
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -5,7 +5,7 @@ Everything random depends on (seed, epoch, row) alone, so an epoch can be repeat
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -16,39 +16,56 @@ SHIFT, SCALE, ROTATION = 0.05, 0.10, 5.0  # relative to the image side; relative
 BRIGHTNESS, CONTRAST = 20.0, 0.2  # grey values; relative
 
 
+class Examples(NamedTuple):
+    """Images to learn from, each with its targets.
+
+    Attributes
+    ----------
+    images
+        (N, S, S) uint8, the memory map of a store or an array.
+    rows
+        (n,) int: for each example its row in `images`.
+    targets
+        Name → (n, …) array; `box` is relative `xyxy` and moves with the pixels.
+    """
+
+    images: NDArray[np.uint8]
+    rows: NDArray[np.int_]
+    targets: Mapping[str, NDArray[Any]]
+
+    def some(self, chosen: NDArray[np.int_]) -> "Examples":
+        """The examples at these places, in this order."""
+        targets = {name: values[chosen] for name, values in self.targets.items()}
+        return Examples(self.images, self.rows[chosen], targets)
+
+
 class Feed(keras.utils.PyDataset):  # type: ignore[misc]
-    """One epoch's batches: images (B, S, S, 1) uint8 and their targets.
+    """The batches of an epoch: images (B, S, S, 1) uint8 and their targets.
 
     Parameters
     ----------
-    images
-        (N, S, S) uint8, a store's memory map or an array.
-    rows
-        For each example its row in `images`.
-    targets
-        Name → (len(rows), …) array; `box` is relative `xyxy` and moves with the pixels.
+    examples
+        What the batches are taken from.
     batch_size
-        Examples per batch; the last one may be smaller.
+        Examples per batch; the last batch may be smaller.
     shuffle
-        (seed, epoch) of the order; None keeps the given order.
+        (seed, epoch) of the order; None keeps the order of the examples.
     augment, flip
         Distort the images of this epoch; also mirror them at random.
     """
 
     def __init__(
         self,
-        images: NDArray[np.uint8],
-        rows: NDArray[np.int_],
-        targets: Mapping[str, NDArray[Any]],
+        examples: Examples,
         batch_size: int,
         shuffle: tuple[int, int] | None = None,
         augment: bool = False,
         flip: bool = False,
     ) -> None:
         super().__init__()
-        self.images, self.rows, self.targets = images, rows, targets
-        self.batch_size, self.shuffle, self.augment, self.flip = batch_size, shuffle, augment, flip
-        order = np.arange(len(rows))
+        self.examples, self.batch_size = examples, batch_size
+        self.shuffle, self.augment, self.flip = shuffle, augment, flip
+        order = np.arange(len(examples.rows))
         self.order = np.random.default_rng(shuffle).permutation(order) if shuffle else order
 
     def __len__(self) -> int:
@@ -58,8 +75,8 @@ class Feed(keras.utils.PyDataset):  # type: ignore[misc]
     def __getitem__(self, batch: int) -> tuple[NDArray[np.uint8], dict[str, NDArray[Any]]]:
         """Batch number `batch`: images and targets."""
         chosen = self.order[batch * self.batch_size : (batch + 1) * self.batch_size]
-        pixels = self.images[self.rows[chosen]]
-        targets = {name: values[chosen] for name, values in self.targets.items()}
+        images, rows, targets = self.examples.some(chosen)
+        pixels = images[rows]
         if self.augment:
             assert self.shuffle is not None, "augmentation needs the seed and epoch of `shuffle`"
             for k, example in enumerate(chosen):
@@ -68,7 +85,7 @@ class Feed(keras.utils.PyDataset):  # type: ignore[misc]
                 pixels[k], moved = distort(pixels[k], box, rng, self.flip)
                 if moved is not None:
                     targets["box"][k] = moved
-        return pixels[..., None], targets
+        return pixels[..., None], dict(targets)
 
 
 def distort(

@@ -4,21 +4,21 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from clnlib import paths
+from clnlib import io, paths
 from clnlib.data import coco, nih, phantom
 from clnlib.data.images import read_file
-from clnlib.data.splits import held_out, make_split
-from clnlib.data.store import Store, build_store
+from clnlib.data.splits import held_out, make_split, split_sha256
+from clnlib.data.store import Content, Store, build_store
 from clnlib.errors import InputError, shortened
 from clnlib.findings import BOXED, LABELLED
 from clnlib.parameters import Finetune, Prepare
-from clnlib.runs import LABEL, digest
+from clnlib.runs import LABEL
 
 NIH_SMALLEST = 128  # pixels per side: smaller copies of NIH's 1024 are refused
 
@@ -40,7 +40,8 @@ class Source:
     read
         Image name → pixels (S, S) and facts.
     options
-        With the names, what decides the pixels.
+        What, with the names, decides the pixels: the hash of the files' content, or of the boxes
+        that are drawn.
     """
 
     name: str
@@ -48,6 +49,41 @@ class Source:
     rows: pd.DataFrame
     read: Read
     options: dict[str, Any]
+
+    @property
+    def sha256(self) -> str:
+        """The hash of everything that a network can learn from: rows, findings, pixels' sources."""
+        rows = self.rows.to_csv(index=False, float_format="%.9g")  # nine digits hold a float32
+        return io.digest([rows, *self.findings, io.as_json(self.options)])
+
+
+class Prepared(NamedTuple):
+    """A data set that is ready for training: tables → split → store.
+
+    Attributes
+    ----------
+    source
+        The data set, all of its rows among it.
+    rows
+        The rows whose image could be read, with their `part`.
+    store
+        The decoded images.
+    """
+
+    source: Source
+    rows: pd.DataFrame
+    store: Store
+
+    @property
+    def split_sha256(self) -> str:
+        """The hash of which row lies in which part."""
+        if "finding" in self.rows:
+            return split_sha256(self.rows)
+        return io.digest(self.rows["image"] + self.rows["part"])
+
+    def pixels(self, rows: pd.DataFrame) -> NDArray[np.uint8]:
+        """The images of some rows, (len(rows), S, S) uint8."""
+        return self.store.images[rows["image"].map(self.store.index).to_numpy()]
 
 
 def boxed(parameters: Prepare) -> Source:
@@ -117,21 +153,26 @@ def labelled(parameters: Finetune) -> Source:
 def decode(source: Source, size: int, exclude_unreadable: bool = False) -> Store:
     """The source's images as a store under `clnlib.paths.stores()`, built or just opened."""
     names = list(dict.fromkeys(source.rows["image"]))
-    key = digest([*names, size, *sorted(source.options.items())])
+    key = io.digest([*names, size, *sorted(source.options.items())])
     folder = paths.stores() / f"{source.name}-{size}-{key[:8]}"
-    return build_store(folder, names, source.read, size, source.options, exclude_unreadable)
+    content = Content(names, size, source.options)
+    return build_store(folder, content, source.read, exclude_unreadable)
 
 
-def prepared(parameters: Prepare) -> tuple[Source, pd.DataFrame, Store]:
-    """Tables → split → store: the source, its box frame with `part`, and the decoded images.
+def prepared(parameters: Prepare | Finetune) -> Prepared:
+    """The data set of stage 2 (`boxed`) or stage 1 (`labelled`), split and decoded.
 
-    Boxes of images that were excluded as unreadable are dropped after the split, so that the
-    other boxes keep their parts.
+    Rows of images that were excluded as unreadable are dropped after the split, so that the other
+    rows keep their parts.
     """
-    source = boxed(parameters)
-    split = make_split(source.rows, parameters.protocol, parameters.split_seed)
+    if isinstance(parameters, Finetune):
+        source = labelled(parameters)
+        rows = source.rows
+    else:
+        source = boxed(parameters)
+        rows = make_split(source.rows, parameters.protocol, parameters.split_seed)
     store = decode(source, parameters.size, parameters.exclude_unreadable)
-    return source, split[split["image"].isin(store.index)].reset_index(drop=True), store
+    return Prepared(source, rows[rows["image"].isin(store.index)].reset_index(drop=True), store)
 
 
 def _phantom(
@@ -144,20 +185,21 @@ def _phantom(
     def read(image: str) -> tuple[NDArray[np.uint8], dict[str, Any]]:
         return phantom.draw(image, drawn[image], size, contrast), {}
 
-    boxes = digest(f"{image} {drawn[image]}" for image in sorted(drawn))
+    boxes = io.digest(f"{image} {drawn[image]}" for image in sorted(drawn))
     return read, {"phantom": phantom.VERSION, "contrast": contrast, "boxes": boxes}
 
 
 def _files(
     files: Mapping[str, Path], size: int, square_of: int | None
 ) -> tuple[Read, dict[str, Any]]:
-    """How to read files, and what tells them from others: names and lengths, cheap to ask."""
+    """How to read files, and the hash of their names and contents."""
 
     def read(image: str) -> tuple[NDArray[np.uint8], dict[str, Any]]:
         return read_file(files[image], size, square_of)
 
-    lengths = digest(f"{image} {files[image].stat().st_size}" for image in sorted(files))
-    return read, {"files": lengths, "resize": "lanczos"}
+    contents = io.content_sha256(files.values())
+    named = io.digest(f"{image} {contents[files[image]]}" for image in sorted(files))
+    return read, {"files": named, "resize": "lanczos"}
 
 
 def _nih_files(images: Sequence[str]) -> dict[str, Path]:

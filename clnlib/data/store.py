@@ -17,23 +17,42 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from tqdm import tqdm
 
-from clnlib import lock
+from clnlib import io
 from clnlib.data.images import ImageError, MissingReaderError
 from clnlib.errors import InputError, shortened
-from clnlib.progress import Progress
 
 VERSION = 1
 BATCH = 64  # images between two flushes to the disk: the most that a kill can cost
 
 Facts = dict[str, Any]
-Plan = dict[str, Any]  # names, options, size and version: what is being built
+Plan = dict[str, Any]  # names, options, size and version: the first line of the journal
 Excluded = list[dict[str, str]]  # name and reason of each image that is left out
 Read = Callable[[str], tuple[NDArray[np.uint8], Facts]]
+
+
+class Content(NamedTuple):
+    """What a store is to hold.
+
+    Attributes
+    ----------
+    names
+        Unique names of the images; they become the rows, in this order.
+    size
+        Side of the images in pixels.
+    options
+        JSON values that, with the names and the size, decide the pixels: the hash of the files
+        or the options of the drawing.
+    """
+
+    names: Sequence[str]
+    size: int
+    options: Mapping[str, Any]
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,10 +104,8 @@ def open_store(folder: Path) -> Store:
 
 def build_store(
     folder: Path,
-    names: Sequence[str],
+    content: Content,
     read: Read,
-    size: int,
-    options: Mapping[str, Any],
     exclude_unreadable: bool = False,
     workers: int | None = None,
 ) -> Store:
@@ -99,16 +116,12 @@ def build_store(
     Parameters
     ----------
     folder
-        The store's folder; its name should tell size and options apart.
-    names
-        Unique names; they become the rows, in this order.
+        The folder of the store, another for every content.
+    content
+        Names, size and options of the images.
     read
         Called in threads: name to uint8 pixels (size, size) and JSON facts for the manifest; an
         `InputError` means that the image is unreadable.
-    size
-        Side of the images in pixels.
-    options
-        JSON values that, with the names and the size, decide what the pixels are.
     exclude_unreadable
         Leave unreadable images out and list them in the manifest, instead of raising.
     workers
@@ -120,6 +133,7 @@ def build_store(
         Unreadable images (one error that lists them, after all were tried), no or repeated
         names, or a finished store of something else in the folder.
     """
+    names, size, options = content
     if not names:
         raise InputError(f"{folder}: no images to store")
     if repeated := [name for name, count in Counter(names).items() if count > 1]:
@@ -128,7 +142,7 @@ def build_store(
     plan = json.loads(_line(plan))  # so that it compares equal with what a file holds
     # Without the lock, because a finished store may lie in a folder that cannot be written.
     if not _finished(folder) or (folder / "journal.jsonl").exists():
-        with lock.alone(folder / "lock", "builds it"):
+        with io.alone(folder / "lock", "builds it"):
             if not _finished(folder):
                 facts, excluded = _read_all(folder, plan, read, workers)
                 if excluded and (not exclude_unreadable or not facts):
@@ -197,14 +211,16 @@ def _read_all(
     with (
         open(folder / "images.u8.partial", "r+b") as pixels,
         open(folder / "journal.jsonl", "ab") as journal,
-        Progress(f"images of {folder.name}", len(names), len(facts)) as bar,
+        tqdm(
+            desc=f"images of {folder.name}", total=len(names), initial=len(facts), delay=1
+        ) as progress,
         ThreadPoolExecutor(workers or min(os.cpu_count() or 1, 16)) as pool,
     ):
         for start in range(0, len(rest), BATCH):
             batch, lines = rest[start : start + BATCH], []
             results = pool.map(attempt, [name for _, name in batch])
             for (row, name), result in zip(batch, results, strict=True):
-                bar.step()
+                progress.update()
                 if isinstance(result, InputError):
                     # The manifest must not depend on where the images lie.
                     reason = result.reason if isinstance(result, ImageError) else str(result)

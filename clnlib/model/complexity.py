@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 import pandas as pd
+from tqdm import tqdm
 
 from clnlib.errors import InputError
 from clnlib.model import backbones
 from clnlib.model.network import HIDDEN, backbone_layers, build_cln
-from clnlib.progress import Progress
 
 REPEATS = 7  # forward passes whose median is the latency
 
@@ -56,11 +56,9 @@ def measured(names: Iterable[str], image_size: int = 224) -> pd.DataFrame:
     """The `Complexity` of each of some backbones, one row each, columns as its attributes."""
     names = list(names)
     rows = []
-    with Progress("backbones measured", len(names)) as progress:
-        for name in names:
-            rows.append(complexity(name, image_size))
-            keras.backend.clear_session()  # Keras would keep every graph until the process ends
-            progress.step()
+    for name in tqdm(names, desc="backbones measured", delay=1):
+        rows.append(complexity(name, image_size))
+        keras.backend.clear_session()  # Keras would keep every graph until the process ends
     return pd.DataFrame(rows, columns=list(Complexity._fields))
 
 

@@ -9,22 +9,44 @@ import math
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
 import pandas as pd
+from tqdm import tqdm
 
 from clnlib.errors import InputError
-from clnlib.progress import Progress
-from clnlib.runs import write_atomically
+from clnlib.io import write_atomically
 
 Logs = dict[str, float]
 
 
-def learning_rate(epoch: int, first: float, halve_every: int, floor: float) -> float:
-    """The rate of an epoch (0 is the first): halved every `halve_every` epochs (section 2.3)."""
-    return max(first * 0.5 ** (epoch // halve_every), floor)
+class Schedule(NamedTuple):
+    """How long to train, at which rate, and which epoch is the best.
+
+    Attributes
+    ----------
+    epochs
+        Most epochs.
+    learning_rate, halve_every, floor
+        The first rate is halved every `halve_every` epochs, down to the floor (section 2.3).
+    monitor
+        Column of the history that decides which epoch is the best.
+    patience
+        Epochs without a better monitor before stopping.
+    """
+
+    epochs: int
+    learning_rate: float
+    halve_every: int
+    floor: float
+    monitor: str
+    patience: int
+
+    def rate(self, epoch: int) -> float:
+        """The learning rate of an epoch; 0 is the first."""
+        return max(self.learning_rate * 0.5 ** (epoch // self.halve_every), self.floor)
 
 
 def best_epoch(history: pd.DataFrame, monitor: str) -> int:
@@ -37,12 +59,9 @@ def best_epoch(history: pd.DataFrame, monitor: str) -> int:
 def fit(
     model: Any,
     folder: Path,
+    schedule: Schedule,
     feed_of_epoch: Callable[[int], Any],
     validate: Callable[[], Logs],
-    rate_of_epoch: Callable[[int], float],
-    epochs: int,
-    monitor: str,
-    patience: int,
 ) -> pd.DataFrame:
     """Train, keep the best epoch's weights, stop early; continue from a checkpoint if there is one.
 
@@ -52,14 +71,12 @@ def fit(
         Compiled and freshly built, as at the first call.
     folder
         The run's folder: gets `history.csv`, `model.weights.h5` (best epoch), `checkpoint/`.
-    feed_of_epoch, rate_of_epoch
-        Epoch (from 0) → batches, learning rate; functions of the epoch alone.
+    schedule
+        Epochs, learning rates, and when to stop.
+    feed_of_epoch
+        Epoch (from 0) → batches; a function of the epoch alone.
     validate
         What to log as `val_…` after an epoch.
-    epochs, patience
-        Most epochs, and epochs without a better monitor before stopping.
-    monitor
-        Column of the history that decides which epoch is best.
 
     Returns
     -------
@@ -77,44 +94,45 @@ def fit(
     model.optimizer.build(model.trainable_variables)
     model.evaluate(first, steps=1, verbose=0)
     history, steps = _resume(model, folder), len(first)
-    with Progress("training steps", epochs * steps, len(history) * steps) as progress:
-        for epoch in range(len(history), epochs):
-            if history and _stopped(pd.DataFrame(history), monitor, patience):
+    total, done = schedule.epochs * steps, len(history) * steps
+    with tqdm(desc="training steps", total=total, initial=done, mininterval=1, delay=1) as progress:
+        for epoch in range(len(history), schedule.epochs):
+            if history and _stopped(pd.DataFrame(history), schedule):
                 break
-            rate = rate_of_epoch(epoch)
-            logs = _epoch(model, feed_of_epoch(epoch), epoch, rate, progress)
+            model.optimizer.learning_rate = rate = schedule.rate(epoch)
+            logs = _epoch(model, feed_of_epoch(epoch), epoch + 1, progress)
             row = {"epoch": epoch + 1, "learning_rate": rate, **logs, **validate()}
             history.append(row)
-            progress.step(0, _told(row, monitor))
-            print(f"epoch {epoch + 1:3d}/{epochs}  {_told(row, monitor)}", flush=True)
-            _keep(model, folder, pd.DataFrame(history), monitor)
+            print(_line(row, schedule), flush=True)
+            _keep(model, folder, pd.DataFrame(history), schedule.monitor)
     weights_only(model).load_weights(folder / "model.weights.h5")
     return pd.DataFrame(history)
 
 
-def _epoch(model: Any, feed: Any, epoch: int, rate: float, progress: Progress) -> Logs:
+def _epoch(model: Any, feed: Any, number: int, progress: Any) -> Logs:
     """Train on the batches of one epoch; the means of what is logged."""
-    model.optimizer.learning_rate = rate
-    step = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: progress.step())
+    step = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: progress.update())
     # The feed has its own order; Keras' would follow Python's global generator.
     fitted = model.fit(feed, shuffle=False, callbacks=[step], verbose=0)
     logs = {name: float(values[-1]) for name, values in fitted.history.items()}
     if not all(map(math.isfinite, logs.values())):
+        rate = float(model.optimizer.learning_rate)
         raise InputError(
-            f"epoch {epoch + 1}: the training loss is {logs['loss']}; a smaller learning_rate than "
+            f"epoch {number}: the training loss is {logs['loss']}; a smaller learning_rate than "
             f"{rate:g} or precision float32 usually mends that"
         )
     return logs
 
 
-def _told(row: Logs, monitor: str) -> str:
-    """The numbers of an epoch that a person watches."""
-    names = ["loss", *dict.fromkeys(["val_loss", monitor, "val_box_iou", "val_finding_accuracy"])]
-    return "  ".join(f"{name} {row[name]:.4f}" for name in names if name in row)
+def _line(row: Logs, schedule: Schedule) -> str:
+    """An epoch as one line: its number and the values that a person watches."""
+    watched = ("loss", "val_loss", schedule.monitor, "val_box_iou", "val_finding_accuracy")
+    values = [f"{name} {row[name]:.4f}" for name in dict.fromkeys(watched) if name in row]
+    return f"epoch {row['epoch']:3d}/{schedule.epochs}  " + "  ".join(values)
 
 
-def _stopped(history: pd.DataFrame, monitor: str, patience: int) -> bool:
-    return len(history) - best_epoch(history, monitor) >= patience
+def _stopped(history: pd.DataFrame, schedule: Schedule) -> bool:
+    return len(history) - best_epoch(history, schedule.monitor) >= schedule.patience
 
 
 def weights_only(model: Any) -> Any:

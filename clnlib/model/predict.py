@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from tqdm import tqdm
 
-from clnlib import runs
+from clnlib import io, runs
 from clnlib.data.images import read_grey, to_square
 from clnlib.errors import InputError, shortened
 from clnlib.model.network import build_cln
 from clnlib.parameters import Predict
-from clnlib.progress import Progress
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".dcm", ".dicom")
 BATCH = 16
@@ -55,10 +55,10 @@ def predict(parameters: Predict) -> pd.DataFrame:
     model = load_model(run)
     size = run.train.size
     rows: list[dict[str, Any]] = []
-    with Progress("images", len(files)) as progress:
+    with tqdm(desc="images", total=len(files), delay=1) as progress:
         for start in range(0, len(files), BATCH):
             rows += _batch(model, files[start : start + BATCH], size, run.findings)
-            progress.step(len(rows) - start)
+            progress.update(len(rows) - start)
     table = pd.DataFrame(rows)
     unread = table[table["problem"] != ""]
     if len(unread) == len(table):
@@ -66,8 +66,8 @@ def predict(parameters: Predict) -> pd.DataFrame:
     if len(unread):
         print(f"{len(unread)} of {len(table)} files not read: {shortened(unread['problem'])}")
     out = Path(parameters.out).expanduser()
-    runs.write_atomically(out / "predictions.csv", lambda p: table.to_csv(p, index=False))
-    runs.write_json(out / "predictions.json", as_coco(table, run.findings))
+    io.write_atomically(out / "predictions.csv", lambda p: table.to_csv(p, index=False))
+    io.write_json(out / "predictions.json", as_coco(table, run.findings))
     return table
 
 
