@@ -7,9 +7,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from clnlib.metrics import bootstrap, resampled
-from clnlib.metrics import localisation as metrics
-from clnlib.parameters import Train
+from clnlib.metrics import bootstrap, classification, localisation
+from clnlib.parameters import Conventions, Train
 from clnlib.runs import Run
 
 THRESHOLDS = (0.1, 0.3, 0.5, 0.7)
@@ -20,7 +19,7 @@ VARIED = ("lam", "seed", "study", "stage", "restart")  # what runs of one settin
 
 def by_lambda(
     runs: Sequence[Run],
-    conventions: metrics.Conventions,
+    conventions: Conventions,
     chosen: Mapping[str, float],
     resamples: int = bootstrap.RESAMPLES,
     seed: int = 0,
@@ -90,14 +89,12 @@ def _rows(
     return rows
 
 
-def _samples(
-    run: Run, conventions: metrics.Conventions, resamples: int, seed: int
-) -> NDArray[np.float64]:
+def _samples(run: Run, conventions: Conventions, resamples: int, seed: int) -> NDArray[np.float64]:
     """(1 + R, quantities) of the test part, means over findings."""
     test = run.part("test")
     drawn = bootstrap.counts(test["patient"], resamples, seed)
-    means = resampled.samples(test, run.findings, conventions, drawn, THRESHOLDS)[:, -1]
-    areas = resampled.mean_auc(test, run.findings, conventions, drawn)
+    means = localisation.samples(test, run.findings, conventions, drawn, THRESHOLDS)[:, -1]
+    areas = classification.mean_auc_samples(test, run.findings, conventions, drawn)
     return np.column_stack([areas, means[:, : len(THRESHOLDS)]])
 
 

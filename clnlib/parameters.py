@@ -286,11 +286,13 @@ class Conventions(Parameters):
     )
 
 
-class Evaluation(Conventions):
-    """Finished runs of a study, read under named conventions."""
-
+class _Runs(Parameters):
     study: str = _field("phantom", "name of a study under runs/ or results/, or its folder")
     runs: str = _field("*", "which of its runs: names or patterns, separated by commas")
+
+
+class Evaluation(Conventions, _Runs):
+    """Finished runs of a study, read under named conventions."""
 
 
 class Predict(Parameters):

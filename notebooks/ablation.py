@@ -11,17 +11,18 @@
 # %% tags=["parameters"]
 study: str = "phantom"  # name of a study under runs/ or results/, or its folder
 runs: str = "*"  # which of its runs: names or patterns, separated by commas
-conventions: str = "paper"  # paper, or switches of it (rows, group, gated, several) as the notebook localisation lists
+rows: str = "boxes"  # boxes: every box is a row | images: every image is a row, by its first listed box
+group: str = "true"  # rows are grouped by their true | predicted (likeliest) finding
+gated: bool = False  # True: a row whose predicted finding is wrong is a miss, IoU 0
+several: str = "own"  # overlap with the row's own box | the best of the image's boxes
 
 # %%
 from clnlib import runs as records
-from clnlib.metrics import localisation as metrics
-from clnlib.metrics.options import Evaluation
+from clnlib.parameters import Evaluation
 
 parameters = Evaluation.from_notebook(globals())
 chosen = records.study(parameters.study, parameters.runs)
-conventions = metrics.conventions(parameters.conventions)
-print(f"{len(chosen)} runs of {parameters.study}, conventions: {parameters.conventions}")
+print(f"{len(chosen)} runs of {parameters.study}")
 
 # %% [markdown]
 # ## T
@@ -42,7 +43,7 @@ from clnbook import by_lambda as ablation
 from clnbook import published
 from clnbook.tables import ablation as pages
 
-values = ablation.by_lambda(chosen, conventions, published.LAMBDAS)
+values = ablation.by_lambda(chosen, parameters, published.LAMBDAS)
 pages.styled_values(values)
 
 # %% [markdown]

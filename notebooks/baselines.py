@@ -15,10 +15,13 @@
 # %% tags=["parameters"]
 study: str = "phantom"  # name of a study under runs/ or results/, or its folder
 runs: str = "*"  # which of its runs: names or patterns, separated by commas
-conventions: str = "paper"  # paper, or switches of it (rows, group, gated, several) as the notebook localisation lists
+rows: str = "boxes"  # boxes: every box is a row | images: every image is a row, by its first listed box
+group: str = "true"  # rows are grouped by their true | predicted (likeliest) finding
+gated: bool = False  # True: a row whose predicted finding is wrong is a miss, IoU 0
+several: str = "own"  # overlap with the row's own box | the best of the image's boxes
 
 # %%
-from clnlib.metrics.options import Evaluation
+from clnlib.parameters import Evaluation
 
 parameters = Evaluation.from_notebook(globals())
 
@@ -27,10 +30,8 @@ from IPython.display import display
 
 from clnlib import runs as records
 from clnbook import tables
-from clnlib.metrics import localisation as metrics
 
 found = records.study(parameters.study, parameters.runs)
-convention = metrics.conventions(parameters.conventions)
 splits = tables.by_split([*tables.paper_runs(found), *found])
 print(f"study {parameters.study}: {len(splits)} split(s): {'; '.join(splits)}")
 
@@ -56,7 +57,7 @@ for axes, (name, each) in zip(panels.flat, boxes.items(), strict=True):
 # Beside them one network of the study with the same split.
 
 # %%
-accuracy = {split: tables.blind_accuracy(run, convention) for split, run in splits.items()}
+accuracy = {split: tables.blind_accuracy(run, parameters) for split, run in splits.items()}
 for split, run in splits.items():
     title = f"{split}; network: {tables.labels([run], found)[0]}"
     display(tables.styled_blind(accuracy[split], title))

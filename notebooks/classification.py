@@ -14,21 +14,22 @@
 # %% tags=["parameters"]
 study: str = "phantom"  # name of a study under runs/ or results/, or its folder
 runs: str = "*"  # which of its runs: names or patterns, separated by commas
-conventions: str = "paper"  # paper, or switches of it (rows, group, gated, several) as the notebook localisation lists
+rows: str = "boxes"  # boxes: every box is a row | images: every image is a row, by its first listed box
+group: str = "true"  # rows are grouped by their true | predicted (likeliest) finding
+gated: bool = False  # True: a row whose predicted finding is wrong is a miss, IoU 0
+several: str = "own"  # overlap with the row's own box | the best of the image's boxes
 
 # %%
-from clnlib.metrics.options import Evaluation
+from clnlib.parameters import Evaluation
 
 parameters = Evaluation.from_notebook(globals())
 
 # %%
 from clnlib import runs as records
 from clnbook import tables
-from clnlib.metrics import localisation as metrics
 
 found = records.study(parameters.study, parameters.runs)
-convention = metrics.conventions(parameters.conventions)
-print(f"study {parameters.study}: {len(found)} finished runs; conventions: {parameters.conventions}")
+print(f"study {parameters.study}: {len(found)} finished runs")
 
 # %% [markdown]
 # ## Table 2
@@ -40,7 +41,7 @@ print(f"study {parameters.study}: {len(found)} finished runs; conventions: {para
 
 # %%
 study_runs = dict(zip(tables.labels(found), found, strict=True))
-areas = {name: tables.classification(run, convention) for name, run in study_runs.items()}
+areas = {name: tables.classification(run, parameters) for name, run in study_runs.items()}
 tables.beside_table2(areas)
 
 # %% [markdown]
@@ -73,7 +74,7 @@ plt.rcParams.update(figures.style())
 for name, run in chosen.items():
     figure, axes = plt.subplots(figsize=(5, 3.4), layout="constrained")
     test = run.part("test")
-    figures.roc(classification.roc_bands(test, run.findings, rows=convention.rows), axes)
+    figures.roc(classification.roc_bands(test, run.findings, rows=parameters.rows), axes)
     axes.set_title(name)
 
 # %% [markdown]
@@ -86,7 +87,7 @@ for name, run in chosen.items():
 for name, run in chosen.items():
     figure, axes = plt.subplots(figsize=(3.5, 3.4), layout="constrained")
     test = run.part("test")
-    figures.reliability(classification.reliability(test, run.findings, rows=convention.rows), axes)
+    figures.reliability(classification.reliability(test, run.findings, rows=parameters.rows), axes)
     axes.set_title(name)
 
 # %% [markdown]

@@ -18,10 +18,13 @@
 # %% tags=["parameters"]
 study: str = "phantom"  # name of a study under runs/ or results/, or its folder
 runs: str = "*"  # which of its runs: names or patterns, separated by commas
-conventions: str = "paper"  # paper, or switches of it (rows, group, gated, several) as the notebook localisation lists
+rows: str = "boxes"  # boxes: every box is a row | images: every image is a row, by its first listed box
+group: str = "true"  # rows are grouped by their true | predicted (likeliest) finding
+gated: bool = False  # True: a row whose predicted finding is wrong is a miss, IoU 0
+several: str = "own"  # overlap with the row's own box | the best of the image's boxes
 
 # %%
-from clnlib.metrics.options import Evaluation
+from clnlib.parameters import Evaluation
 
 parameters = Evaluation.from_notebook(globals())
 
@@ -34,7 +37,6 @@ from clnlib.metrics import heatmaps, localisation as metrics
 from clnbook.tables import gradcam as cams
 
 found = records.study(parameters.study, parameters.runs)
-convention = metrics.conventions(parameters.conventions)
 shown_runs = tables.paper_runs(found)
 chosen = dict(zip(tables.labels(shown_runs, found), shown_runs, strict=True))
 print(f"study {parameters.study}: {len(found)} finished runs, shown: {', '.join(chosen)}")
@@ -89,7 +91,7 @@ from clnbook import figures
 
 plt.rcParams.update(figures.style())
 for name, frame in boxes.items():
-    curves = cams.curves(chosen[name], frame, convention)
+    curves = cams.curves(chosen[name], frame, parameters)
     display(cams.styled_curves(curves, name))
     figure, axes = plt.subplots(figsize=(5.5, 4.5), layout="constrained")
     axes.set_title(name if name in placed else f"{name}: heat maps of one cell, left out")

@@ -12,10 +12,13 @@
 # %% tags=["parameters"]
 study: str = "phantom"  # name of a study under runs/ or results/, or its folder
 runs: str = "*"  # which of its runs: names or patterns, separated by commas
-conventions: str = "paper"  # paper, or switches of it (rows, group, gated, several) as the notebook localisation lists
+rows: str = "boxes"  # boxes: every box is a row | images: every image is a row, by its first listed box
+group: str = "true"  # rows are grouped by their true | predicted (likeliest) finding
+gated: bool = False  # True: a row whose predicted finding is wrong is a miss, IoU 0
+several: str = "own"  # overlap with the row's own box | the best of the image's boxes
 
 # %%
-from clnlib.metrics.options import Evaluation
+from clnlib.parameters import Evaluation
 
 parameters = Evaluation.from_notebook(globals())
 
@@ -24,11 +27,9 @@ from IPython.display import display
 
 from clnlib import runs as records
 from clnbook import tables
-from clnlib.metrics import localisation as metrics
 
 found = records.study(parameters.study, parameters.runs)
-convention = metrics.conventions(parameters.conventions)
-print(f"study {parameters.study}: {len(found)} finished runs; conventions: {parameters.conventions}")
+print(f"study {parameters.study}: {len(found)} finished runs")
 
 # %% [markdown]
 # ## Every setting
@@ -37,7 +38,7 @@ print(f"study {parameters.study}: {len(found)} finished runs; conventions: {para
 # where that is not the paper's. A number no better than the blind box's shows no use of the image.
 
 # %%
-tables.styled_settings(tables.by_setting(found, convention))
+tables.styled_settings(tables.by_setting(found, parameters))
 
 # %% [markdown]
 # ## Every run
@@ -45,7 +46,7 @@ tables.styled_settings(tables.by_setting(found, convention))
 # A name says only what tells a run from the others; all of it is in the receipt.
 
 # %%
-tables.overview(found, convention)
+tables.overview(found, parameters)
 
 # %% [markdown]
 # ## Table 1
@@ -59,7 +60,7 @@ tables.overview(found, convention)
 chosen = tables.paper_runs(found)
 names = tables.labels(chosen, found)
 for name, run in zip(names, chosen, strict=True):
-    display(tables.styled(tables.localisation(run, convention), name))
+    display(tables.styled(tables.localisation(run, parameters), name))
 
 # %% [markdown]
 # ## Figure 2: mean IoU accuracy against T
@@ -74,7 +75,7 @@ from clnbook import figures
 
 plt.rcParams.update(figures.style())
 figure, axes = plt.subplots(figsize=(5.5, 4.5), layout="constrained")
-_ = figures.accuracy_by_threshold(tables.curves(chosen, convention), axes)
+_ = figures.accuracy_by_threshold(tables.curves(chosen, parameters), axes)
 
 # %% [markdown]
 # ## Figure 7: decrease with T
@@ -85,7 +86,7 @@ _ = figures.accuracy_by_threshold(tables.curves(chosen, convention), axes)
 
 # %% mystnb={"image": {"alt": "Decrease of the mean IoU accuracy in per cent of that at T = 0.1, against T: the study's networks in bands, the blind box grey, the printed series thin and dashed; all rise with T."}}
 figure, axes = plt.subplots(figsize=(5.5, 4.5), layout="constrained")
-_ = figures.decay(tables.decay(chosen, convention), axes)
+_ = figures.decay(tables.decay(chosen, parameters), axes)
 
 # %% [markdown]
 # ## What the convention is worth

@@ -9,11 +9,14 @@
 # %% tags=["parameters"]
 study: str = "phantom"  # name of a study under runs/ or results/, or its folder
 runs: str = "*"  # which of its runs: names or patterns, separated by commas
-conventions: str = "paper"  # paper, or switches of it (rows, group, gated, several) as the notebook localisation lists
+rows: str = "boxes"  # boxes: every box is a row | images: every image is a row, by its first listed box
+group: str = "true"  # rows are grouped by their true | predicted (likeliest) finding
+gated: bool = False  # True: a row whose predicted finding is wrong is a miss, IoU 0
+several: str = "own"  # overlap with the row's own box | the best of the image's boxes
 
 # %%
 from clnlib import runs as records
-from clnlib.metrics.options import Evaluation
+from clnlib.parameters import Evaluation
 
 parameters = Evaluation.from_notebook(globals())
 chosen = records.study(parameters.study, parameters.runs)
@@ -101,9 +104,9 @@ for name in ("T = 0.1", "mean over T", "pooled over T"):
 # no resampling of patients sees.
 
 # %%
-from clnlib.metrics import localisation as metrics, paired
+from clnlib.metrics import paired
 
-compared = paired.compare_runs(chosen, metrics.conventions(parameters.conventions))
+compared = paired.compare_runs(chosen, parameters)
 print(tables.runs_told(compared))
 
 # %%

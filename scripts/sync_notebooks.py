@@ -11,7 +11,7 @@ from pathlib import Path
 import jupytext
 
 from clnlib import parameters
-from clnlib.metrics.options import Evaluation
+from clnlib.parameters import Evaluation
 
 NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
 SCHEMAS = {

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import oracle
 import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
@@ -67,7 +68,7 @@ def numbers(run: Run, conventions=PAPER) -> list[float]:
 @pytest.mark.parametrize("words", ["paper", "rows=images, gated=yes", "group=predicted"])
 def test_values_are_the_metrics(words):
     """One row per λ and quantity, each the metric of that λ's run under the conventions."""
-    conventions = metrics.conventions(words)
+    conventions = oracle.conventions(words)
     runs = [a_run(0.9), a_run(0.1), a_run(0.4)]
     frame = over_lambda(runs, conventions)
     assert frame["lam"].tolist() == [lam for lam in (0.1, 0.4, 0.9) for _ in range(5)]

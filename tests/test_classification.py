@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import oracle
 import pandas as pd
 import pytest
 from hypothesis import given, settings
@@ -12,9 +13,8 @@ from sklearn.metrics import confusion_matrix, roc_auc_score, roc_curve
 from clnbook import published, tables
 from clnlib.findings import BOXED
 from clnlib.metrics import bootstrap, classification
-from clnlib.metrics import localisation as metrics
-from clnlib.metrics.localisation import MEAN, Conventions
-from clnlib.parameters import Train
+from clnlib.metrics.localisation import MEAN
+from clnlib.parameters import Conventions, Train
 from clnlib.runs import PROBABILITY, Run
 
 FINDINGS = ("Effusion", "Mass", "Nodule")
@@ -150,14 +150,14 @@ def test_reliability_by_hand():
 def test_reliability_agrees_with_a_loop(rows):
     """Bins of the data, resampled patients: accuracy and error of every resample by repetition."""
     table = predictions(80, seed=2)
-    got = classification.reliability(table, FINDINGS, bins=4, resamples=40, seed=1, rows=rows)
+    got = classification.reliability(table, FINDINGS, bins=4, resamples=40, rows=rows)
     used, truth = classification.truth(table, FINDINGS, rows)
     shares = used[SHARES].to_numpy()
     flat = pd.DataFrame({"confidence": shares.max(axis=1)})
     flat["right"] = [truth[k, row.argmax()] for k, row in enumerate(shares)]
     flat["bin"] = pd.qcut(flat["confidence"], 4, labels=False)
     accuracies, errors = [], []
-    for w in bootstrap.counts(used["patient"], 40, seed=1).astype(int):
+    for w in bootstrap.counts(used["patient"], 40).astype(int):
         again = flat.loc[flat.index.repeat(w)]
         means = again.groupby("bin")[["confidence", "right"]].mean().reindex(range(4))
         gap = (means["right"] - means["confidence"]).abs()
@@ -202,7 +202,7 @@ def test_classification_table():
     table = pd.concat([predictions(), predictions(9).assign(part="train")], ignore_index=True)
     got = tables.classification(run_of(table), resamples=40, seed=2).set_index("finding")
     rows = table[table["part"] == "test"]
-    assert got["value"].to_dict() == pytest.approx(metrics.auc(rows, FINDINGS).to_dict())
+    assert got["value"].to_dict() == pytest.approx(oracle.auc(rows, FINDINGS).to_dict())
     drawn = bootstrap.counts(rows["patient"], 40, seed=2)[1:]
     loop = [
         [roc_auc_score(rows["finding"] == f, rows[PROBABILITY + f], sample_weight=w) for w in drawn]

@@ -1,4 +1,4 @@
-"""A run is known by what it learns from: its name is the same wherever and however that was typed."""
+"""A run is known by what it learns from, not by how or where that was typed."""
 
 import json
 import re

@@ -12,7 +12,7 @@ import pytest
 from small import SMALL
 
 from clnlib import parameters
-from clnlib.metrics.options import Evaluation
+from clnlib.parameters import Evaluation
 
 ROOT = Path(__file__).resolve().parents[1]
 SCHEMAS = {

@@ -12,8 +12,9 @@ ROOT = Path(__file__).resolve().parents[1]
 # The rooms of both packages in the order in which data walks through them; a module imports only
 # from rooms at or before its own, and the instrument knows nothing of the book.
 ROOMS = (
-    ("clnlib.code", "clnlib.errors", "clnlib.lock", "clnlib.progress"),
+    ("clnlib.code", "clnlib.errors"),
     ("clnlib.findings", "clnlib.parameters", "clnlib.paths"),
+    ("clnlib.io",),
     ("clnlib.runs",),
     ("clnlib.data",),
     ("clnlib.model", "clnlib.metrics"),

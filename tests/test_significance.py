@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import oracle
 import pandas as pd
 import pytest
 from hypothesis import given
@@ -234,7 +235,7 @@ def test_runs_are_compared_by_the_numbers_of_the_other_pages(study, words):
     """`metrics`' means on the rows, in the record's order; the interval holds the difference."""
     shuffled = study[1].predictions.sample(frac=1, random_state=1)
     study = [study[0], replace(study[1], predictions=shuffled)]
-    convention = metrics.conventions(words)
+    convention = oracle.conventions(words)
     found = paired.compare_runs(study, convention, resamples=200)
     assert list(found["quantity"]) == ["mean AUC", "mean IoU accuracy"]
     for side, run in zip("ab", study, strict=True):
@@ -242,7 +243,7 @@ def test_runs_are_compared_by_the_numbers_of_the_other_pages(study, words):
         accuracy = metrics.iou_accuracy(test, run.findings, convention=convention)
         assert found.loc[1, f"value_{side}"] == pytest.approx(accuracy["Mean"].mean())
         if words == "paper":
-            expected = metrics.auc(test, run.findings)["Mean"]
+            expected = oracle.auc(test, run.findings)["Mean"]
             assert found.loc[0, f"value_{side}"] == pytest.approx(expected)
     difference = found["value_a"] - found["value_b"]
     assert list(found["difference"]) == pytest.approx(list(difference))

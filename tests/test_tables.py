@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import oracle
 import pandas as pd
 import pytest
 
@@ -12,8 +13,8 @@ from clnbook.tables import names, style
 from clnlib.findings import BOXED
 from clnlib.metrics import baselines, bootstrap
 from clnlib.metrics import localisation as metrics
-from clnlib.metrics.localisation import MEAN, PAPER, THRESHOLDS, Conventions
-from clnlib.parameters import Train
+from clnlib.metrics.localisation import MEAN, PAPER, THRESHOLDS
+from clnlib.parameters import Conventions, Train
 from clnlib.runs import PREDICTED_BOX, PROBABILITY, TRUE_BOX, Run
 
 FINDINGS = ("Cardiomegaly", "Mass", "crack")  # two of the paper's and a reader's own
@@ -54,14 +55,16 @@ def several(table: pd.DataFrame, quantity: str, t: float, column: str, *names) -
     return rows.set_index("finding").loc[list(names or EVERY), column].tolist()
 
 
-@pytest.mark.parametrize("convention", [PAPER, Conventions("images", "predicted", True, "best")])
+@pytest.mark.parametrize(
+    "convention", [PAPER, Conventions(rows="images", group="predicted", gated=True, several="best")]
+)
 def test_localisation_points(convention):
     """Every value is the metric's, of the network and of the blind box, under any convention."""
     run = run_of()
     got = tables.localisation(run, convention, resamples=20)
     assert len(got) == QUANTITIES * len(EVERY)
     blind = baselines.blind(run.predictions).loc[of_test(run).index]
-    ungated = Conventions(convention.rows, "true", False, convention.several)
+    ungated = convention.model_copy(update={"group": "true", "gated": False})
     for column, rows, how in (("value", of_test(run), convention), ("blind", blind, ungated)):
         accuracy = metrics.iou_accuracy(rows, FINDINGS, convention=how)
         for t in THRESHOLDS:
@@ -69,13 +72,13 @@ def test_localisation_points(convention):
             assert several(got, "IoU accuracy", t, column) == pytest.approx(expected)
         for quantity, metric in (
             ("mean IoU", metrics.mean_iou),
-            ("MaxBoxAcc", metrics.max_box_acc),
+            ("MaxBoxAcc", oracle.max_box_acc),
         ):
             expected = metric(rows, FINDINGS, convention=how)[EVERY].tolist()
             assert several(got, quantity, np.nan, column) == pytest.approx(expected)
 
 
-@pytest.mark.parametrize("convention", [PAPER, Conventions("images", several="best")])
+@pytest.mark.parametrize("convention", [PAPER, Conventions(rows="images", several="best")])
 def test_localisation_intervals_by_a_loop(convention):
     """Low and high are quantiles over resampled patients, one resample after the other."""
     run = run_of()
@@ -126,7 +129,7 @@ def test_localisation_sizes():
         sizes = got.loc[got["finding"] == finding, ["n_boxes", "n_images", "n_patients"]]
         expected = [len(own), own["image"].nunique(), own["patient"].nunique()]
         assert (sizes == expected).all().all()
-    got = tables.localisation(run, Conventions("images"), resamples=20)
+    got = tables.localisation(run, Conventions(rows="images"), resamples=20)
     total = got[got["finding"] == MEAN].iloc[0]
     assert total["n_boxes"] == total["n_images"] == rows["image"].nunique()
 
@@ -268,7 +271,7 @@ def test_convention_effects():
     assert (paper[["change", "change_low", "change_high"]] == 0).all().all()
     rows = of_test(run)
     for words in ("rows=images", "several=best", "group=predicted", "gated=yes"):
-        how = metrics.conventions(words)
+        how = oracle.conventions(words)
         accuracy = metrics.iou_accuracy(rows, FINDINGS, convention=how)[MEAN]
         for t in (0.1, 0.3, 0.5, 0.7):
             row = got.loc[(words, "IoU accuracy", t)]
@@ -414,7 +417,7 @@ def test_by_setting():
                             "blind box, nih880, patient split, seed 0"]  # fmt: skip
     first = got.iloc[0]
     assert (first["seeds"], first["best epoch"], first["empty"]) == (2, 1.5, 0.25)
-    areas = [metrics.auc(of_test(run), FINDINGS)[MEAN] for run in runs]
+    areas = [oracle.auc(of_test(run), FINDINGS)[MEAN] for run in runs]
     assert first["mean AUC"] == pytest.approx(np.mean(areas[:2]))
     assert first["mean AUC lowest"] == pytest.approx(min(areas[:2]))
     assert first["mean AUC highest"] == pytest.approx(max(areas[:2]))
@@ -493,7 +496,7 @@ def test_summary_honours_conventions():
     got = tables.summary(run, resamples=5, convention=gated)["network"]
     expected = metrics.iou_accuracy(of_test(run), FINDINGS, convention=gated)[MEAN]
     assert got.filter(like="IoU accuracy").tolist() == pytest.approx(expected.tolist())
-    images = Conventions("images")
+    images = Conventions(rows="images")
     table = tables.classification(run, images, resamples=5).set_index("finding")
     got = tables.summary(run, resamples=5, convention=images)["network"]
     assert got["mean AUC"] == pytest.approx(table.at[MEAN, "value"])

@@ -148,7 +148,7 @@ def test_stage_1_then_stage_2(tmp_path, monkeypatch):
             np.testing.assert_array_equal(a, b)
     with pytest.raises(InputError, match="a run of mobilenetv3small, expected chexnet"):
         weights.load(network.build_cln("chexnet", 32), "chexnet", str(stage1.folder))
-    with pytest.raises(InputError, match="a finetune run; predicting needs a train run"):
+    with pytest.raises(InputError, match="a finetune run; a train run is needed"):
         from clnlib.model.predict import load_model
 
         load_model(stage1)

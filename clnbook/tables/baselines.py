@@ -6,8 +6,8 @@ import pandas as pd
 from clnbook import published
 from clnbook.tables.style import MISSING, Page, cells, page
 from clnlib.metrics import baselines, bootstrap
-from clnlib.metrics.localisation import MEAN, PAPER, THRESHOLDS, Conventions
-from clnlib.metrics.resampled import samples, told
+from clnlib.metrics.localisation import MEAN, PAPER, THRESHOLDS, given_finding, samples
+from clnlib.parameters import Conventions
 from clnlib.runs import Run
 
 NETWORK = "network"
@@ -59,7 +59,7 @@ def _samples(
 ) -> bootstrap.Counts:
     """`samples` of one baseline, or of the network itself."""
     threshold = thresholds[0] if name == baselines.BEST else None
-    how = convention if name == NETWORK else told(convention)
+    how = convention if name == NETWORK else given_finding(convention)
     table = run.predictions
     boxes = table if name == NETWORK else baselines.predict(name, table, threshold)
     return samples(boxes[table["part"] == "test"], run.findings, how, drawn, thresholds)

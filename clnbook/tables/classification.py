@@ -10,7 +10,8 @@ from clnbook.tables.style import MISSING, Page, cell, cells, page
 from clnbook.tables.summary import comparable
 from clnlib.metrics import bootstrap
 from clnlib.metrics.classification import truth
-from clnlib.metrics.localisation import MEAN, PAPER, Conventions
+from clnlib.metrics.localisation import MEAN, PAPER
+from clnlib.parameters import Conventions
 from clnlib.runs import PROBABILITY, Run
 
 

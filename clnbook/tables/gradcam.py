@@ -10,8 +10,8 @@ from clnbook.tables.style import Page, cell, cells, page
 from clnlib.metrics import baselines, bootstrap
 from clnlib.metrics.boxes import iou
 from clnlib.metrics.heatmaps import METHODS
-from clnlib.metrics.localisation import PAPER, THRESHOLDS, Conventions, box_iou
-from clnlib.metrics.resampled import samples, told
+from clnlib.metrics.localisation import PAPER, THRESHOLDS, box_iou, given_finding, samples
+from clnlib.parameters import Conventions
 from clnlib.runs import PREDICTED_BOX, TRUE_BOX, Run
 
 PRINTED = {"CLN-CheXNet, paper": 0.855, "CAM 127, paper": 0.382, "CAM 180, paper": 0.302}
@@ -88,9 +88,12 @@ def curves(
         patients; NaN for the paper's).
     """
     test = run.part("test")
-    how = told(convention) if target == "true finding" else convention
+    how = given_finding(convention) if target == "true finding" else convention
     blind = baselines.blind(run.predictions).loc[test.index]
-    series = [(HEAD, "ours", test, convention), (BLIND, "baseline", blind, told(convention))]
+    series = [
+        (HEAD, "ours", test, convention),
+        (BLIND, "baseline", blind, given_finding(convention)),
+    ]
     if has_places(frame):
         series += [(f"CAM {m}", "ours", boxes_of(run, frame, m, target), how) for m in METHODS]
     lines = []

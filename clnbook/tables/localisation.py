@@ -13,8 +13,8 @@ from clnbook.tables.style import MISSING, Page, cell, cells, change, page
 from clnbook.tables.summary import ACCURACY, MEAN_IOU, QUANTITIES, by_split, comparable
 from clnlib.metrics import baselines, bootstrap
 from clnlib.metrics import localisation as metrics
-from clnlib.metrics.localisation import MEAN, PAPER, THRESHOLDS, Conventions
-from clnlib.metrics.resampled import samples, told
+from clnlib.metrics.localisation import MEAN, PAPER, THRESHOLDS, given_finding, samples
+from clnlib.parameters import Conventions
 from clnlib.runs import Run
 
 BLIND = "blind box"
@@ -52,7 +52,7 @@ def localisation(
     drawn = bootstrap.counts(rows["patient"], resamples, seed)
     blind = baselines.blind(run.predictions).loc[rows.index]
     ours = samples(rows, run.findings, conventions, drawn)
-    theirs = samples(blind, run.findings, told(conventions), drawn)
+    theirs = samples(blind, run.findings, given_finding(conventions), drawn)
     sizes = _sizes(rows, run.findings, conventions)
     lines = []
     for k, (quantity, t) in enumerate(QUANTITIES):
@@ -204,7 +204,7 @@ def _series(
         if run.folder in splits:
             blind = baselines.blind(run.predictions).loc[rows.index]
             title = BLIND if len(splits) == 1 else f"{BLIND}, {splits[run.folder]}"
-            own.append(("baseline", title, blind, told(convention)))
+            own.append(("baseline", title, blind, given_finding(convention)))
         for kind, series, predictions, how in own:
             means = samples(predictions, run.findings, how, drawn)[:, -1, : len(THRESHOLDS)]
             for t, values in zip(THRESHOLDS, _decrease(means, relative).T, strict=True):
@@ -239,7 +239,7 @@ EFFECTS: dict[str, Conventions] = {
     "several=best": Conventions(several="best"),
     "group=predicted": Conventions(group="predicted"),
     "gated=yes": Conventions(gated=True),
-    "all together": Conventions("images", "predicted", True, "best"),
+    "all together": Conventions(rows="images", group="predicted", gated=True, several="best"),
 }
 """Every switch alone, and all."""
 

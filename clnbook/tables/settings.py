@@ -7,7 +7,8 @@ import pandas as pd
 from clnbook.tables.names import settings
 from clnbook.tables.style import Page, cells, page
 from clnbook.tables.summary import ACCURACY, MEAN_IOU, by_split, summary
-from clnlib.metrics.localisation import PAPER, THRESHOLDS, Conventions
+from clnlib.metrics.localisation import PAPER, THRESHOLDS
+from clnlib.parameters import Conventions
 from clnlib.runs import Run
 
 _HEADS = {f"{ACCURACY}, T = {t}": f"T = {t}" for t in THRESHOLDS}

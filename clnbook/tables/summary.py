@@ -10,8 +10,9 @@ from clnbook.tables.names import RECIPE, labels
 from clnbook.tables.style import Page, cells, page
 from clnlib.metrics import baselines, bootstrap
 from clnlib.metrics import localisation as metrics
-from clnlib.metrics.localisation import PAPER, Conventions
-from clnlib.metrics.resampled import mean_auc, samples, told
+from clnlib.metrics.classification import mean_auc_samples
+from clnlib.metrics.localisation import PAPER, given_finding, samples
+from clnlib.parameters import Conventions
 from clnlib.runs import LABEL, PROBABILITY, Run
 
 ACCURACY, MEAN_IOU, BOX_ACC = "IoU accuracy", "mean IoU", "MaxBoxAcc"
@@ -61,12 +62,12 @@ def summary(
     """
     rows = run.part(part)
     drawn = bootstrap.counts(rows["patient"], resamples)
-    areas = mean_auc(rows, run.findings, convention, drawn)
+    areas = mean_auc_samples(rows, run.findings, convention, drawn)
     table = {"mean AUC": [*bootstrap.interval(areas), np.nan, np.nan, np.nan]}
     blind = baselines.blind(run.predictions).loc[rows.index]
     both = (
         samples(rows, run.findings, convention, drawn),
-        samples(blind, run.findings, told(convention), drawn),
+        samples(blind, run.findings, given_finding(convention), drawn),
     )
     names = [f"{ACCURACY}, T = {t}" for t in metrics.THRESHOLDS]
     for k, name in [(len(names), MEAN_IOU), *enumerate(names)]:

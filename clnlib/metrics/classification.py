@@ -14,7 +14,8 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from clnlib.metrics import bootstrap
-from clnlib.metrics.localisation import MEAN
+from clnlib.metrics.localisation import MEAN, PAPER
+from clnlib.parameters import Conventions
 from clnlib.runs import PROBABILITY
 
 GRID = np.linspace(0, 1, 101)  # false-positive rates at which curves are compared
@@ -35,7 +36,7 @@ def truth(
         F, in the order of the columns wanted.
     rows
         "boxes": every box is a row with its own finding; "images": every image is one (its first
-        box's) with all its boxed findings. `clnlib.metrics.localisation.Conventions.rows`.
+        box's) with all its boxed findings. `clnlib.metrics.Conventions.rows`.
 
     Returns
     -------
@@ -48,6 +49,67 @@ def truth(
     any_box = np.zeros((len(images), len(findings)), dtype=bool)
     np.logical_or.at(any_box, codes, own)
     return predictions[~predictions["image"].duplicated()], any_box
+
+
+def mean_auc_samples(
+    predictions: pd.DataFrame,
+    findings: Sequence[str],
+    convention: Conventions,
+    drawn: bootstrap.Counts,
+) -> NDArray[np.float64]:
+    """One-vs-rest AUC, the mean over the findings that have one, per resample of the patients.
+
+    Parameters
+    ----------
+    predictions
+        (N,) rows of a part, with the findings' probabilities.
+    findings
+        F of them.
+    convention
+        Only `rows` matters here.
+    drawn
+        (R, N) from `bootstrap.counts`.
+
+    Returns
+    -------
+    (R,) float64; NaN where every row or no row of a resample has the finding, for all findings.
+    """
+    used, true = truth(predictions.reset_index(drop=True), findings, convention.rows)
+    some = drawn[:, used.index]
+    areas = [bootstrap.auc(true[:, k], used[PROBABILITY + f], some) for k, f in enumerate(findings)]
+    return bootstrap.mean_defined(np.stack(areas, axis=1))
+
+
+def mean_auc(predictions: pd.DataFrame, findings: Sequence[str]) -> float:
+    """The mean of Table 2 for some predictions: one-vs-rest AUC, averaged over the findings.
+
+    Parameters
+    ----------
+    predictions
+        One row per box: `finding` and the probabilities `p_<finding>`; e.g. `run.part("test")`.
+    findings
+        The findings to average over; one that every row or no row has is left out.
+
+    Returns
+    -------
+    float
+        In [0, 1], 0.5 by chance; NaN where no finding has an AUC.
+
+    See Also
+    --------
+    mean_auc_samples : The same number for resamples of the patients, for intervals.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> table = pd.DataFrame({"finding": ["Mass", "Nodule", "Mass", "Nodule"]})
+    >>> table["p_Mass"] = [0.9, 0.2, 0.4, 0.6]
+    >>> table["p_Nodule"] = 1 - table["p_Mass"]
+    >>> mean_auc(table, ["Mass", "Nodule"])
+    0.75
+    """
+    once = np.ones((1, len(predictions)))
+    return float(mean_auc_samples(predictions, findings, PAPER, once)[0])
 
 
 def roc_bands(
@@ -121,7 +183,6 @@ def reliability(
     findings: Sequence[str],
     bins: int = 10,
     resamples: int = bootstrap.RESAMPLES,
-    seed: int = 0,
     rows: Rows = "boxes",
 ) -> pd.DataFrame:
     """Confidence in the likeliest finding against how often it is true, in bins of equal size.
@@ -134,7 +195,7 @@ def reliability(
         Those of the run.
     bins
         Bins between the quantiles of the confidence; fewer where rows are tied.
-    resamples, seed
+    resamples
         Of the patients; the bins stay those of the data.
     rows
         As in `truth`.
@@ -160,7 +221,7 @@ def reliability(
     cuts = np.unique(np.quantile(confidence, np.linspace(0, 1, bins + 1)))[1:-1]
     codes, levels = pd.factorize(np.searchsorted(cuts, confidence, side="left"), sort=True)
     of_bin = np.eye(len(levels))[codes]
-    drawn = bootstrap.counts(used["patient"], resamples, seed)
+    drawn = bootstrap.counts(used["patient"], resamples)
     means = bootstrap.group_means(np.stack([confidence, right], axis=1), of_bin, drawn)
     weight = drawn @ of_bin / drawn.sum(axis=1, keepdims=True)
     error = np.nansum(weight * np.abs(means[:, :, 1] - means[:, :, 0]), axis=1)

@@ -1,49 +1,25 @@
-"""IoU accuracy and one-vs-rest AUC from a run's predictions, under named conventions.
+"""IoU accuracy, mean IoU and MaxBoxAcc of predictions, under named conventions (section 3.1).
 
 As the paper words them, rows are boxes, grouped by true finding; "Mean" is the unweighted mean
-over findings. `Conventions` says what else IoU accuracy can mean.
+over findings. `clnlib.parameters.Conventions` says what else IoU accuracy can mean. Every number
+comes from `samples`: its first entry is the value of the data, the others are resamples.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from clnlib.errors import InputError, not_allowed, shortened
+from clnlib.errors import InputError, shortened
+from clnlib.metrics import bootstrap
 from clnlib.metrics.boxes import iou
+from clnlib.parameters import Conventions
 from clnlib.runs import PREDICTED_BOX, PROBABILITY, TRUE_BOX
 
 THRESHOLDS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)  # T(IoU), section 3.1
 MEAN = "Mean"
-BOX_ACC_THRESHOLDS = (0.3, 0.5, 0.7)  # of MaxBoxAccV2
-
-
-@dataclass(frozen=True)
-class Conventions:
-    """How IoU accuracy counts; the defaults are the paper's wording (section 3.1).
-
-    Attributes
-    ----------
-    rows
-        "boxes": every annotated box is a row; "images": every image is one, with one predicted
-        box and one finding, those of its first listed row.
-    group
-        Rows are grouped by their "true" or by the "predicted" (likeliest) finding.
-    gated
-        Whether a row of which the likeliest finding is not the true one counts as a miss, IoU 0.
-    several
-        With several boxes in an image a row's overlap is that with its "own" box, or with the
-        "best" of the image's boxes among the rows given. If rows are images, the box that
-        overlaps best (the first on ties) also gives the image its true finding.
-    """
-
-    rows: Literal["boxes", "images"] = "boxes"
-    group: Literal["true", "predicted"] = "true"
-    gated: bool = False
-    several: Literal["own", "best"] = "own"
+BOX_ACC_THRESHOLDS = (0.3, 0.5, 0.7)  # of MaxBoxAccV2 (Choe et al., CVPR 2020)
 
 
 PAPER = Conventions()
@@ -115,10 +91,55 @@ def _likeliest(predictions: pd.DataFrame, findings: Sequence[str]) -> NDArray[np
     names = [PROBABILITY + finding for finding in findings]
     if absent := [name for name in names if name not in predictions]:
         raise InputError(
-            f"conventions gated=yes and group=predicted need each finding's probability, but the "
-            f"predictions have no column {shortened(absent)}: use gated=no, group=true for them"
+            f"conventions gated=True and group=predicted need each finding's probability, but the "
+            f"predictions have no column {shortened(absent)}: use gated=False, group=true for them"
         )
     return np.asarray(findings)[predictions[names].to_numpy().argmax(axis=1)]
+
+
+def samples(
+    predictions: pd.DataFrame,
+    findings: Sequence[str],
+    convention: Conventions,
+    drawn: bootstrap.Counts,
+    thresholds: Sequence[float] = THRESHOLDS,
+) -> NDArray[np.float64]:
+    """IoU accuracies, mean IoU and MaxBoxAcc of every finding and of their mean, per resample.
+
+    Parameters
+    ----------
+    predictions
+        (N,) rows of a part.
+    findings
+        F of them.
+    convention
+        How IoU accuracy counts.
+    drawn
+        (R, N) from `bootstrap.counts`, over the patients of the rows.
+    thresholds
+        T of the accuracies; an IoU counts where it is above T (strictly).
+
+    Returns
+    -------
+    (R, F + 1, len(thresholds) + 2) float64: on the second axis the findings, then their mean; on
+    the last the accuracies, then mean IoU and MaxBoxAcc (the accuracy averaged over T = 0.3, 0.5
+    and 0.7; MaxBoxAccV2 also takes the best cut of a heat map, which a box head does not have).
+    NaN where a resample has no row of a finding; the mean leaves such a finding out.
+    """
+    counted = rows(predictions.reset_index(drop=True), findings, convention)
+    overlap = counted["iou"].to_numpy()
+    hits = [overlap > t for t in thresholds]
+    box_acc = np.mean([overlap > t for t in BOX_ACC_THRESHOLDS], axis=0)
+    groups = np.stack([counted["finding"] == f for f in findings], axis=1)
+    values = np.stack([*hits, overlap, box_acc], axis=1)
+    each = bootstrap.group_means(values, groups, drawn[:, counted.index])
+    mean = bootstrap.mean_defined(each.transpose(0, 2, 1))
+    return np.concatenate([each, mean[:, None]], axis=1)
+
+
+def given_finding(convention: Conventions) -> Conventions:
+    """The same conventions for a box that is given the true finding, so never predicts another."""
+    return convention.model_copy(update={"gated": False, "group": "true"})
 
 
 def iou_accuracy(
@@ -127,66 +148,53 @@ def iou_accuracy(
     thresholds: Sequence[float] = THRESHOLDS,
     convention: Conventions = PAPER,
 ) -> pd.DataFrame:
-    """Share of rows whose IoU is above each threshold (strictly), per finding and mean.
+    """The numbers of Table 1 for some predictions: how many boxes are found, by finding and T.
+
+    Parameters
+    ----------
+    predictions
+        One row per box: `image`, `finding`, the true box `x1, y1, x2, y2` and the predicted box
+        `px1, py1, px2, py2`, relative `xyxy`; e.g. `run.part("test")`.
+    findings
+        The findings to report, in this order; e.g. `run.findings`.
+    thresholds
+        T: a box is found where its IoU is above T (strictly).
+    convention
+        How a row counts.
 
     Returns
     -------
     DataFrame
-        One row per threshold; columns the findings and "Mean"; NaN for a finding without rows,
-        which the mean leaves out.
+        One row per threshold; columns the findings and "Mean", their unweighted mean. Shares in
+        [0, 1], NaN for a finding without rows.
+
+    See Also
+    --------
+    mean_iou : The mean overlap instead of shares above thresholds.
+    samples : The same numbers for resamples of the patients, for intervals.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> table = pd.DataFrame({"image": ["a", "b"], "finding": ["Mass", "Mass"]})
+    >>> table[["x1", "y1", "x2", "y2"]] = [0.0, 0.0, 0.5, 0.5]
+    >>> table[["px1", "py1", "px2", "py2"]] = [[0.0, 0.0, 0.5, 0.25], [0.5, 0.5, 1.0, 1.0]]
+    >>> iou_accuracy(table, ["Mass"], [0.3, 0.5])["Mass"].to_dict()
+    {0.3: 0.5, 0.5: 0.0}
     """
-    counted = rows(predictions, findings, convention)
-    groups = counted["finding"]
-    table = pd.DataFrame(
-        {t: (counted["iou"] > t).groupby(groups).mean().reindex(list(findings)) for t in thresholds}
-    ).T.rename_axis("T")
-    return table.assign(**{MEAN: table.mean(axis=1)})
+    once = np.ones((1, len(predictions)))
+    values = samples(predictions, findings, convention, once, thresholds)[0, :, :-2]
+    columns = pd.Index([*findings, MEAN], name="finding")
+    return pd.DataFrame(values.T, pd.Index(thresholds, name="T"), columns)
 
 
 def mean_iou(
     predictions: pd.DataFrame, findings: Sequence[str], convention: Conventions = PAPER
 ) -> pd.Series:
-    """Mean IoU per finding and the mean over findings."""
-    counted = rows(predictions, findings, convention)
-    return _with_mean(counted.groupby("finding")["iou"].mean().reindex(list(findings)), "mean IoU")
-
-
-def max_box_acc(
-    predictions: pd.DataFrame,
-    findings: Sequence[str],
-    thresholds: Sequence[float] = BOX_ACC_THRESHOLDS,
-    convention: Conventions = PAPER,
-) -> pd.Series:
-    """IoU accuracy averaged over thresholds, per finding and mean.
-
-    MaxBoxAccV2 also takes the best over the cuts of a heat map, which a box head does not have,
-    and counts an IoU of exactly T; here it does not, as everywhere.
-
-    References
-    ----------
-    Choe et al., Evaluating weakly supervised object localization methods right, CVPR 2020.
-    """
-    accuracy = iou_accuracy(predictions, findings, thresholds, convention)
-    return accuracy.mean().rename("MaxBoxAcc")
-
-
-def _with_mean(each: pd.Series, name: str) -> pd.Series:
-    return pd.concat([each, pd.Series({MEAN: each.mean()})]).rename(name)
-
-
-def auc(predictions: pd.DataFrame, findings: Sequence[str]) -> pd.Series:
-    """One-vs-rest AUC per finding and the mean over findings.
-
-    NaN for a finding that every row or no row has; the mean leaves it out.
-    """
-    from sklearn.metrics import roc_auc_score
-
-    values = {}
-    for finding in findings:
-        true = predictions["finding"] == finding
-        score = predictions[PROBABILITY + finding]
-        values[finding] = float(roc_auc_score(true, score)) if 0 < true.mean() < 1 else np.nan
-    return _with_mean(pd.Series(values), "AUC")
+    """Mean IoU of each finding's rows, and "Mean" over findings; arguments as of `iou_accuracy`."""
+    once = np.ones((1, len(predictions)))
+    values = samples(predictions, findings, convention, once, ())[0, :, 0]
+    return pd.Series(values, [*findings, MEAN], name="mean IoU")
 
 
 def median_rows(predictions: pd.DataFrame, findings: Sequence[str]) -> pd.DataFrame:
@@ -195,28 +203,3 @@ def median_rows(predictions: pd.DataFrame, findings: Sequence[str]) -> pd.DataFr
     groups = dict(list(ordered.groupby("finding")))
     rows = [groups[f].iloc[[len(groups[f]) // 2]] for f in findings if f in groups]
     return pd.concat(rows).drop(columns="iou")
-
-
-def conventions(text: str) -> Conventions:
-    """Conventions from words: "paper", or "rows=images, gated=yes" for changes of the paper's.
-
-    Raises
-    ------
-    InputError
-        An unknown name or value; the allowed ones are named.
-    """
-    allowed = {
-        "rows": ("boxes", "images"),
-        "group": ("true", "predicted"),
-        "gated": ("yes", "no"),
-        "several": ("own", "best"),
-    }
-    chosen: dict[str, Any] = {}
-    for part in [] if text.strip() == "paper" else text.split(","):
-        name, _, value = (word.strip() for word in part.partition("="))
-        if name not in allowed:
-            raise not_allowed("conventions", part.strip(), ("paper", *allowed))
-        if value not in allowed[name]:
-            raise not_allowed(f"conventions {name}", value, allowed[name])
-        chosen[name] = value == "yes" if name == "gated" else value
-    return Conventions(**chosen)

@@ -10,8 +10,9 @@ from numpy.typing import ArrayLike, NDArray
 from clnlib.errors import InputError
 from clnlib.metrics import bootstrap
 from clnlib.metrics import localisation as metrics
-from clnlib.metrics.localisation import PAPER, Conventions
-from clnlib.metrics.resampled import mean_auc, samples
+from clnlib.metrics.classification import mean_auc_samples
+from clnlib.metrics.localisation import PAPER, samples
+from clnlib.parameters import Conventions
 from clnlib.runs import Run
 
 
@@ -76,7 +77,7 @@ def _samples(
     drawn = bootstrap.counts(test["patient"], resamples, seed)
     accuracy = samples(test, run.findings, convention, drawn)
     over_thresholds = accuracy[:, -1, : len(metrics.THRESHOLDS)].mean(axis=1)
-    return mean_auc(test, run.findings, convention, drawn), over_thresholds
+    return mean_auc_samples(test, run.findings, convention, drawn), over_thresholds
 
 
 def holm(p: ArrayLike) -> NDArray[np.float64]:
