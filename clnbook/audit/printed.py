@@ -7,14 +7,12 @@ import pandas as pd
 from clnbook import published
 from clnlib.metrics.localisation import MEAN, THRESHOLDS
 
-CLN, PUBLISHED = "cln", "sota"
-CHEXNET, MOBILENET, RESNET = "CLN-CheXNet", "CLN-MobileNetV3Small", "CLN-ResNet50V2"
-XCEPTION, EFFICIENTNET, INCEPTION = "CLN-Xception", "CLN-EfficientNetB4", "CLN-InceptionV3"
-OUYANG, VIT, WANG = "Ouyang et al.", "ViT-based", "Wang et al."
+RESNET, MOBILENET, EFFICIENTNET, INCEPTION, XCEPTION, CHEXNET = published.VARIANTS.values()
+OUYANG, VIT, WANG = "Ouyang et al.", "ViT-based", "Wang et al."  # of section 1 and Tables 1, 2
 
 
 class Printed(NamedTuple):
-    """What the tables print.
+    """The legible cells of Tables 1 to 3: what the function of a claim computes from.
 
     Attributes
     ----------
@@ -26,9 +24,10 @@ class Printed(NamedTuple):
         Table 3 by model: total and trainable parameters, GFLOPS.
     doubtful
         The other rows of Table 1, corrected where a correction is near-certain: never evidence,
-        only told in notes.
+        quoted in notes alone.
     family
-        "cln" or "sota" by method, of the legible rows of Table 1 and of Table 2.
+        `published.CLN` or `published.SOTA` by method, of the legible rows of Table 1 and of
+        Table 2.
     """
 
     iou: dict[tuple[float, str, str], float]
