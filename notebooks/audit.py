@@ -236,7 +236,8 @@ styled_by_threshold(accuracy_by_threshold(), "Table 1: exact p at each T alone")
 # ## The ledger
 #
 # Every claim: where it stands, its words, the printed and the recomputed value, the verdict, and the
-# line of code that computed it.
+# line of code that computed it. The claims are rows of `clnbook/audit/claims.yaml`, whose head says
+# how to correct a row or add another.
 
 # %%
 HTML(ledger.html(claims))

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import pytest
 import yaml
 
@@ -235,6 +236,45 @@ def test_main_findings(table):
         assert set(ids) <= set(table["id"])
 
 
+@pytest.fixture
+def axes():
+    """Empty axes, closed after the test."""
+    _, axes = plt.subplots()
+    yield axes
+    plt.close("all")
+
+
+def test_verdicts_are_drawn_as_counted(table, axes):
+    """A bar is as long as its verdict has claims."""
+    counts = ledger.summary(table)
+    ledger.draw_summary(counts, axes)
+    assert [bar.get_width() for bar in axes.patches] == counts.tolist()
+    assert [label.get_text() for label in axes.get_yticklabels()] == list(VERDICTS)
+
+
+def test_sections_are_drawn_as_counted(table, axes):
+    """The parts of a section's bar touch and end at the number of its claims."""
+    ledger.draw_by_section(table, axes)
+    ends = {}
+    for bars in axes.containers:
+        for section, bar in zip(claims.SECTIONS, bars, strict=True):
+            assert bar.get_x() == ends.get(section, 0)
+            ends[section] = bar.get_x() + bar.get_width()
+    assert ends == table["section"].value_counts().to_dict()
+
+
+def test_printed_beside_recomputed(table, axes):
+    """The first number on either side, thousands and all, joined by a line from least to most."""
+    beside = ledger.printed_beside(table, ["decay-chexnet", "images", "simpler"])
+    assert beside.loc["decay-chexnet"].tolist() == [48.8, 47.4]
+    assert beside.loc["images"].tolist() == [112_120, 112_120]
+    assert beside.loc["simpler"].isna().all()
+    ledger.draw_beside(beside.iloc[:1], axes)
+    assert [line.get_xdata().tolist() for line in axes.lines] == [[48.8], [47.4]]
+    (segment,) = axes.collections[0].get_segments()
+    assert segment[:, 0].tolist() == [47.4, 48.8]
+
+
 def test_light():
     """The ledger needs neither Keras nor a plotting library."""
     code = "import clnbook.audit.ledger as a, sys; a.compute(); print(*sys.modules)"
@@ -275,9 +315,12 @@ def written(tmp_path, *rows):
         ({"function": "classification.largest_acu"}, "function='classification.largest_acu': no "
          "such function in clnbook/audit; did you mean 'classification.largest_auc'"),
         ({"function": "printed.best"}, "function='printed.best': no such function"),
-        ({"arguments": {"methods": "CAN", "value": 0.9}}, "arguments='methods': classification"
-         ".largest_auc takes method, value; did you mean 'method'"),
-        ({"arguments": {"value": 0.918}}, "arguments: classification.largest_auc needs 'method'"),
+        ({"arguments": {"methods": "CAN", "value": 0.9}},
+         "unknown parameter 'methods' of classification.largest_auc; did you mean 'method'"),
+        ({"arguments": {"value": 0.918}},
+         "method: missing .argument of classification.largest_auc"),
+        ({"arguments": {"method": "CAN", "value": "0.9"}},
+         "value='0.9': input should be a valid number"),
     ],
 )  # fmt: skip
 def test_a_row_that_cannot_be_used_is_refused(tmp_path, change, message):

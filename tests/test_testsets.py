@@ -2,6 +2,7 @@
 
 from decimal import ROUND_DOWN, ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal, localcontext
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -85,6 +86,19 @@ def test_known_sizes():
     """By hand: Xception's atelectasis 0.83 0.74 0.71 0.43 0.11 are 29 26 25 15 4 of 35 alone."""
     assert testsets.admissible("CLN-Xception").loc["Atelectasis", "sizes"] == (35,)
     assert testsets.admissible("CLN-CheXNet").loc["Atelectasis", "sizes"] == (33,)
+
+
+def test_admissible_sizes_are_drawn():
+    """A panel per finding marks a fifth of its boxes and every size, those with the means large."""
+    sizes = {name: testsets.admissible(name) for name in list(testsets.variants())[:2]}
+    _, grid = plt.subplots(4, 2)
+    testsets.draw_admissible(sizes, testsets.fifth(), grid)
+    for axes, finding in zip(grid.flat, BOXED, strict=True):
+        fifth, *points = axes.lines
+        assert set(fifth.get_xdata()) == {testsets.fifth()[finding]}
+        columns = [t.loc[finding, c] for t in sizes.values() for c in ("sizes", "with_means")]
+        assert [tuple(line.get_xdata()) for line in points] == columns
+    plt.close("all")
 
 
 def test_sizes_reproduce_every_cell_and_mean():

@@ -1,12 +1,13 @@
 """The claims of the paper as data: `claims.yaml`, a row per statement, validated when read."""
 
 import inspect
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal, Self, get_args
 
 import yaml
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, create_model, field_validator, model_validator
 
 from clnbook.audit import (
     ablation,
@@ -68,7 +69,7 @@ class Claim(Parameters):
     says: str = _text("the statement in plain words")
     printed: str = Field("", description="the number as the paper prints it, in quotes")
     evidence: str = _text("the tables or texts that the answer rests on")
-    function: str = _text("what computes the number again: topic.function")
+    function: str = _text("the function that computes the statement again: topic.function")
     arguments: dict[str, bool | int | float | str | list[str]] = Field(
         {}, description="values that the function takes from the statement"
     )
@@ -85,21 +86,14 @@ class Claim(Parameters):
     @classmethod
     def _exists(cls, value: str) -> str:
         if value not in FUNCTIONS:
-            hint = _hint(value, FUNCTIONS)
+            close = nearest(value, FUNCTIONS)
+            hint = f"; did you mean {close!r}?" if close else ""
             raise ValueError(f"function={value!r}: no such function in clnbook/audit{hint}")
         return value
 
     @model_validator(mode="after")
     def _arguments_fit(self) -> Self:
-        _, *taken = inspect.signature(FUNCTIONS[self.function]).parameters.values()
-        names = [parameter.name for parameter in taken]
-        for name in self.arguments:
-            if name not in names:
-                takes = f"{self.function} takes {', '.join(names) or 'none'}"
-                raise ValueError(f"arguments={name!r}: {takes}{_hint(name, names)}")
-        for parameter in taken:
-            if parameter.default is parameter.empty and parameter.name not in self.arguments:
-                raise ValueError(f"arguments: {self.function} needs {parameter.name!r}")
+        _arguments(self.function).check(self.arguments)
         return self
 
     def compute(self, tables: Printed) -> Answer:
@@ -121,15 +115,25 @@ class Claim(Parameters):
             allowed = names.get(argument.removesuffix("s"), ())
             for name in value if isinstance(value, list) else [value]:
                 if allowed and name not in allowed:
-                    what = f"{FILE.name}, row {self.id}: arguments: {argument}"
-                    raise not_allowed(what, name, map(str, allowed))
+                    where = f"{FILE.name}, row {self.id}: arguments: {argument}"
+                    raise not_allowed(where, name, map(str, allowed))
         answer = FUNCTIONS[self.function](tables, **self.arguments)
         return answer._replace(note=self.note) if self.note else answer
 
 
-def _hint(name: str, allowed: Iterable[str]) -> str:
-    close = nearest(name, allowed)
-    return f"; did you mean {close!r}?" if close else ""
+@cache
+def _arguments(name: str) -> type[Parameters]:
+    """The arguments that a function takes from a row, as a schema."""
+    _, *taken = inspect.signature(FUNCTIONS[name]).parameters.values()
+    text = f"argument of {name}"
+    fields: dict[str, Any] = {
+        p.name: (
+            p.annotation,
+            Field(... if p.default is p.empty else p.default, strict=True, description=text),
+        )
+        for p in taken
+    }
+    return create_model(name, __base__=Parameters, **fields)
 
 
 def load(path: Path = FILE) -> list[Claim]:

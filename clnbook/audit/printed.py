@@ -1,5 +1,6 @@
 """The legible numbers of Tables 1 to 3, ready for arithmetic."""
 
+from math import isnan
 from typing import NamedTuple
 
 import pandas as pd
@@ -65,21 +66,20 @@ class Printed(NamedTuple):
 
 def read() -> Printed:
     """Read the published tables."""
-    one, two, three = published.table1(), published.table2(), published.table3()
-    legible = one["transcription"] == published.OK
-    other = one[~legible]
+    table1, auc = published.table1(), published.table2()
+    legible = table1["transcription"] == published.OK
+    iou, other = table1[legible], table1[~legible]
     doubtful = dict(zip(_keys(other), other["corrected"].fillna(other["value"]), strict=True))
-    one = one[legible]
-    family = dict(zip(one["method"], one["family"], strict=True))
+    family = dict(zip(iou["method"], iou["family"], strict=True))
     return Printed(
-        iou=dict(zip(_keys(one), one["value"].astype(float), strict=True)),
-        auc=dict(zip(zip(two["method"], two["finding"], strict=True), two["value"], strict=True)),
+        iou=dict(zip(_keys(iou), iou["value"].astype(float), strict=True)),
+        auc=dict(zip(zip(auc["method"], auc["finding"], strict=True), auc["value"], strict=True)),
         size={
             str(model): (int(row["total"]), int(row["trainable"]), float(row["gflops"]))
-            for model, row in three.iterrows()
+            for model, row in published.table3().iterrows()
         },
-        doubtful={key: value for key, value in doubtful.items() if value == value},
-        family=family | dict(zip(two["method"], two["family"], strict=True)),
+        doubtful={key: value for key, value in doubtful.items() if not isnan(value)},
+        family=family | dict(zip(auc["method"], auc["family"], strict=True)),
     )
 
 

@@ -133,13 +133,13 @@ def null_simulation(
 
 
 def _printed(convention: str) -> dict[str, float]:
-    found = testsets.common(convention)
-    none = found["sizes"].map(len) == 0
+    shared = testsets.common(convention)
+    none = shared["sizes"].map(len) == 0
     return {
         "none_fits": none.sum(),
         "any_none": none.any(),
         "all_none": none.all(),
-        "misread": found["misread"].mean(),
+        "misread": shared["misread"].mean(),
     }
 
 
@@ -264,7 +264,7 @@ def _chance_of_boxes(rng: np.random.Generator, draws: int) -> float:
 
 
 def _evenness(rng: np.random.Generator, sizes: Sizes, draws: int) -> tuple[float, float, float]:
-    """χ² from 20 % of each finding: found, the median of random draws, and the chance of less."""
+    """χ² from 20 % of each finding: of `sizes`, the median of random draws, the chance of less."""
     boxes = testsets.boxes_per_finding()
     expected = boxes * testsets.BOXES / boxes.sum()
     apart = float(((sizes - expected) ** 2 / expected).sum())

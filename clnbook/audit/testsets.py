@@ -189,12 +189,12 @@ def sizes_of_boxes(convention: str = "twice") -> pd.DataFrame:
     DataFrame
         One row per variant and fit: `variant`, then a column per finding.
     """
-    found = []
+    every = []
     for name, series in variants().items():
         kept = _combinations(series, convention)
         fits = pd.DataFrame(kept[kept.sum(axis=1) == BOXES], columns=list(BOXED))
-        found.append(fits.assign(variant=name))
-    return pd.concat(found, ignore_index=True)[["variant", *BOXED]]
+        every.append(fits.assign(variant=name))
+    return pd.concat(every, ignore_index=True)[["variant", *BOXED]]
 
 
 def common(convention: str = "twice") -> pd.DataFrame:

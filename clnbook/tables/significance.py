@@ -7,7 +7,7 @@ import pandas as pd
 
 from clnbook import published
 from clnbook import wilcoxon as significance
-from clnbook.audit import claims as printed
+from clnbook.audit.claims import load
 from clnbook.nested import nested_level
 from clnbook.tables.names import labels
 from clnbook.tables.style import MISSING, Page, page
@@ -34,7 +34,7 @@ def statements_classification() -> dict[str, str]:
     """Section 3.3: what is said of CLN-MobileNetV3Small against each method of Table 2."""
     return {
         str(claim.arguments["method"]): claim.printed
-        for claim in printed.load()
+        for claim in load()
         if claim.function == "significance.auc_significance"
     }
 
