@@ -392,6 +392,17 @@ def test_numbers_of_table_3_stand_in_the_rows_as_in_the_table():
         assert rows[f"sigma-{model}"] == f"{row['auc_sd']:.3f}"
 
 
+def test_a_row_computes_with_the_number_it_prints():
+    """`number`, `percent` and `value` among the arguments are printed, shares as per cent."""
+    for claim in claims.load():
+        printed_numbers = re.findall(r"\d+(?:\.\d+)?", claim.printed.replace(",", ""))
+        shown = {float(number) for number in printed_numbers}
+        names = ("number", "percent", "value") if "." in claim.printed else ("number", "percent")
+        for name in names:
+            if (number := claim.arguments.get(name)) is not None:
+                assert shown & {number, round(100 * number, 6)}, claim.id
+
+
 def test_the_recipe_is_the_default_of_training():
     """What section 2.3 is quoted with is what `train` does unless it is asked otherwise."""
     rows = {claim.id: claim.arguments for claim in claims.load()}
