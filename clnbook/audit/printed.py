@@ -8,7 +8,9 @@ import pandas as pd
 from clnbook import published
 from clnlib.metrics.localisation import MEAN, THRESHOLDS
 
-RESNET, MOBILENET, EFFICIENTNET, INCEPTION, XCEPTION, CHEXNET = published.VARIANTS.values()
+RESNET, MOBILENET = published.VARIANTS["resnet50v2"], published.VARIANTS["mobilenetv3small"]
+EFFICIENTNET, INCEPTION = published.VARIANTS["efficientnetb4"], published.VARIANTS["inceptionv3"]
+XCEPTION, CHEXNET = published.VARIANTS["xception"], published.VARIANTS["chexnet"]
 OUYANG, VIT, WANG = "Ouyang et al.", "ViT-based", "Wang et al."  # of section 1 and Tables 1, 2
 
 
