@@ -14,19 +14,26 @@
 import matplotlib.pyplot as plt
 from IPython.display import HTML, Markdown, display
 
-from clnbook import figures
-from clnbook.audit import audit, blind, leakage, testsets, testsets_null, uncertainty
-from clnbook.audit.claims import ledger
-from clnbook.tables import audit as tables
+from clnbook.audit import (
+    blind,
+    leakage,
+    ledger,
+    main_findings,
+    network,
+    robustness,
+    testsets,
+    uncertainty,
+)
+from clnbook.figures.style import BLIND, style
 
-plt.rcParams.update(figures.style())
-claims = audit.claims()
-findings = audit.main_findings(claims)
+plt.rcParams.update(style())
+claims = ledger.compute()
+findings = main_findings.compute(claims)
 print(f"{len(claims)} statements, {claims['claim'].nunique()} different claims")
 
 # %% mystnb={"image": {"alt": "Bars: number of claims by verdict; most are reproduced."}}
 figure, axes = plt.subplots(figsize=(3.5, 1.5), layout="constrained")
-_ = figures.verdicts(audit.summary(claims), axes)
+_ = ledger.draw_summary(ledger.summary(claims), axes)
 
 # %% [markdown]
 # ## The five findings that matter most
@@ -41,17 +48,17 @@ def tell(number):
 
 tell(0)
 figure, axes = plt.subplots(figsize=(3.5, 4), layout="constrained")
-_ = figures.verdicts_by_section(claims, list(ledger.VERDICTS), axes)
+_ = ledger.draw_by_section(claims, axes)
 
 # %% mystnb={"image": {"alt": "Million parameters of the six networks: printed totals and those with global average pooling coincide, those with a flatten layer lie far above."}}
 tell(1)
 figure, axes = plt.subplots(figsize=(3.5, 2.4), layout="constrained")
-_ = figures.dumbbells(tables.totals(), axes).set_xlabel("million parameters")
+_ = ledger.draw_beside(network.totals(), axes).set_xlabel("million parameters")
 
 # %% mystnb={"image": {"alt": "Table of the class sizes that fit each variant, coloured by distance from a fifth of the finding's boxes: rows of one column differ."}}
 tell(2)
 figure, axes = plt.subplots(figsize=(3.5, 2.6), layout="constrained")
-_ = figures.class_sizes(tables.class_sizes(), tables.fifth(), axes)
+_ = testsets.draw_sizes_of_boxes(testsets.sizes_of_boxes(), testsets.fifth(), axes)
 
 # %% mystnb={"image": {"alt": "Two-sided p of each method on a logarithmic axis: most exact ones lie left of the dotted line at the level of the test, those after Holm's adjustment right of it."}}
 tell(3)
@@ -59,8 +66,8 @@ from clnbook.tables import accuracy_by_threshold, auc_claims, claims_tally, styl
 
 auc = auc_claims()
 figure, axes = plt.subplots(figsize=(3.5, 4.2), layout="constrained")
-figures.dumbbells(auc[["exact", "Holm"]], axes).set(xscale="log", xlabel="two-sided p, Table 2")
-_ = axes.axvline(0.05, color=figures.BLIND, lw=0.8, ls=":")
+ledger.draw_beside(auc[["exact", "Holm"]], axes).set(xscale="log", xlabel="two-sided p, Table 2")
+_ = axes.axvline(0.05, color=BLIND, lw=0.8, ls=":")
 
 # %% mystnb={"image": {"alt": "Printed and recomputed decays in per cent, a line between the two where they differ."}}
 tell(4)
@@ -70,9 +77,9 @@ decays = {
     "decay-chexnet": "CLN-CheXNet",
     "decay-resnet": "CLN-ResNet50V2",
 }
-table = tables.printed_and_recomputed(claims, list(decays)).rename(index=decays)
+table = ledger.printed_beside(claims, list(decays)).rename(index=decays)
 figure, axes = plt.subplots(figsize=(3.5, 1.8), layout="constrained")
-_ = figures.dumbbells(table, axes).set_xlabel("decay from T = 0.1 to 0.7, per cent")
+_ = ledger.draw_beside(table, axes).set_xlabel("decay from T = 0.1 to 0.7, per cent")
 
 # %% [markdown]
 # ## Which test set?
@@ -86,7 +93,7 @@ _ = figures.dumbbells(table, axes).set_xlabel("decay from T = 0.1 to 0.7, per ce
 # %% mystnb={"image": {"alt": "A panel per finding: the numbers of test boxes that each of the six variants admits as points, with a dotted line at a fifth of the boxes; hardly a number is common to all variants."}}
 sizes = {name: testsets.admissible(name) for name in testsets.variants()}
 figure, grid = plt.subplots(4, 2, figsize=(7, 7), layout="constrained", sharex=True, sharey=True)
-figures.admissible_sizes(sizes, tables.fifth(), grid)
+testsets.draw_admissible(sizes, testsets.fifth(), grid)
 
 # %% [markdown]
 # How numbers were rounded matters and is not told. `columns_without_size` counts the columns that
@@ -95,7 +102,7 @@ figures.admissible_sizes(sizes, tables.fifth(), grid)
 # cell be rounded in its own way.
 
 # %%
-testsets.conventions()
+robustness.conventions()
 
 # %% [markdown]
 # Under "twice", the totals that each variant admits. 197 is 20 % of the 984 boxes, 176 of the 880
@@ -117,9 +124,9 @@ testsets.common()
 # a way of its own:
 
 # %%
-survives = testsets.sensitivity()["survives"].sum()
+survives = robustness.sensitivity()["survives"].sum()
 none = (testsets.common("any")["sizes"].map(len) == 0).sum()
-rises = len(testsets.rising())
+rises = len(robustness.rising())
 print(f"one cell of each column misread: {survives} of 8 findings still have no common size")
 print(f"any rounding, cell by cell: {none} of 8 findings have no common size")
 print(f"legible accuracies that rise with T, which they cannot: {rises}")
@@ -132,7 +139,7 @@ print(f"legible accuracies that rise with T, which they cannot: {rises}")
 # rows, whose printed means fit their cells, can hide few.
 
 # %%
-testsets_null.null_simulation().style.format("{:.2f}")
+robustness.null_simulation().style.format("{:.2f}")
 
 # %% [markdown]
 # What could explain it. Readings that stay open: one test set whose rows were grouped by the
@@ -142,7 +149,7 @@ testsets_null.null_simulation().style.format("{:.2f}")
 # methods compared; under the second, variants were compared on different boxes.
 
 # %%
-testsets_null.explanations().style.format({"probability": "{:.1g}"}, na_rep="–")
+robustness.explanations().style.format({"probability": "{:.1g}"}, na_rep="–")
 
 # %% [markdown]
 # ## What such class sizes mean
@@ -152,14 +159,14 @@ testsets_null.explanations().style.format({"probability": "{:.1g}"}, na_rep="–
 # %% mystnb={"image": {"alt": "Accuracies of the six variants per finding with wide, overlapping intervals."}}
 cells = uncertainty.wilson()
 figure, axes = plt.subplots(figsize=(3.5, 5.5), layout="constrained")
-_ = figures.intervals(cells[cells["T"] == 0.7], axes)
+_ = uncertainty.draw_wilson(cells[cells["T"] == 0.7], axes)
 
 # %% [markdown]
 # How far two accuracies around 0.75 must lie apart to be told from chance (95 %, independent test
 # sets of 20 % of the boxes):
 
 # %%
-uncertainty.told_apart().to_frame().T.style.format("{:.2f}")
+uncertainty.detectable_difference().to_frame().T.style.format("{:.2f}")
 
 # %% [markdown]
 # What the best of the variants gains by being picked, were they all equally good; `p_spread` is how
@@ -177,7 +184,7 @@ uncertainty.best_of_equals().style.format(precision=3).format_index(precision=1)
 
 # %% mystnb={"image": {"alt": "Bars per kind of split: the share of test boxes whose image, and whose patient, was in training; none when split by patient."}}
 figure, axes = plt.subplots(figsize=(3.5, 2), layout="constrained")
-_ = figures.leakage_bars(leakage.protocols(), axes)
+_ = leakage.draw_protocols(leakage.protocols(), axes)
 
 # %%
 if found := leakage.official():
@@ -204,11 +211,11 @@ leakage.public_splits().style.format("{:.0%}")
 # %% mystnb={"image": {"alt": "Mean IoU accuracy against T: the printed CLN variants lie highest and fall slowly, the published methods fall fast; the blind box, thick and dashed, crosses some of these."}}
 beside = blind.against()
 figure, axes = plt.subplots(figsize=(3.5, 3), layout="constrained")
-_ = figures.printed_beside_blind(beside, axes)
+_ = blind.draw_against(beside, axes)
 
 # %% mystnb={"image": {"alt": "Bars per method: the share of legible cells in which the blind box is better."}}
 figure, axes = plt.subplots(figsize=(3.5, 2.8), layout="constrained")
-_ = figures.beaten(blind.share_beaten(beside), axes)
+_ = blind.draw_share_beaten(blind.share_beaten(beside), axes)
 
 # %% [markdown]
 # ## Significance
@@ -229,7 +236,8 @@ styled_by_threshold(accuracy_by_threshold(), "Table 1: exact p at each T alone")
 # ## The ledger
 #
 # Every claim: where it stands, its words, the printed and the recomputed value, the verdict, and the
-# line of code that computed it.
+# line of code that computed it. The claims are rows of `clnbook/audit/claims.yaml`, whose head says
+# how to correct a row or add another.
 
 # %%
-HTML(tables.ledger(claims))
+HTML(ledger.html(claims))

@@ -6,24 +6,27 @@ import subprocess
 import sys
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import pytest
+import yaml
 
 from clnbook import published
-from clnbook.audit import audit
-from clnbook.audit.claims import ledger, printed, significance, sizes, testset
-from clnbook.audit.claims.localisation import wins
+from clnbook.audit import claims, ledger, main_findings, network, printed, significance
+from clnbook.audit.localisation import wins
+from clnbook.audit.verdicts import DIFFERS, NEEDS_DATA, NOT_CHECKABLE, REPRODUCED, VERDICTS
+from clnlib.errors import InputError
 from clnlib.metrics.localisation import MEAN
+from clnlib.parameters import PAPER as RECIPE
+from clnlib.parameters import Train
 
 ROOT = Path(__file__).resolve().parents[1]
 PAPER = Path(__file__).with_name("data") / "paper.md"
-REPRODUCED, DIFFERS = ledger.REPRODUCED, ledger.DIFFERS
-NOT_CHECKABLE, NEEDS_DATA = ledger.NOT_CHECKABLE, ledger.NEEDS_DATA
 
 
 @pytest.fixture(scope="module")
 def table():
     """The ledger."""
-    return audit.claims()
+    return ledger.compute()
 
 
 def words(text):
@@ -33,11 +36,11 @@ def words(text):
 
 def test_form(table):
     """All columns are text, ids unique, verdicts known, and most of the paper is covered."""
-    assert tuple(table.columns) == audit.COLUMNS
+    assert tuple(table.columns) == ledger.COLUMNS
     assert table.map(lambda cell: isinstance(cell, str)).all().all()
     assert table["id"].is_unique
-    assert set(table["verdict"]) == set(ledger.VERDICTS)
-    assert set(table["section"]) == set(ledger.SECTIONS)
+    assert set(table["verdict"]) == set(VERDICTS)
+    assert set(table["section"]) == set(claims.SECTIONS)
     assert len(table) >= 130
     for column in ("quote", "claim", "evidence", "function", "line"):
         assert (table[column] != "").all()
@@ -45,7 +48,7 @@ def test_form(table):
 
 def test_order(table):
     """Rows come in the order of the paper's sections."""
-    places = [ledger.SECTIONS.index(section) for section in table["section"]]
+    places = [claims.SECTIONS.index(section) for section in table["section"]]
     assert places == sorted(places)
 
 
@@ -187,16 +190,16 @@ def test_the_test_set_is_judged_no_further_than_print_goes(table):
 
 def test_sizes_by_hand():
     """The heads on 1,024 pooled features: 8,200 and 524,800 + 131,328 + 32,896 + 516."""
-    assert sizes.heads(1024) == 8_200 + 524_800 + 131_328 + 32_896 + 516
-    assert sizes.total(printed.RESNET, "flatten") == 75_913_100
-    assert sizes.total(printed.MOBILENET, "flatten") == 15_780_860
+    assert network.heads(1024) == 8_200 + 524_800 + 131_328 + 32_896 + 516
+    assert network.total(printed.RESNET, "flatten") == 75_913_100
+    assert network.total(printed.MOBILENET, "flatten") == 15_780_860
 
 
 def test_bounds_of_illegible_cells():
     """A cell that is not legible lies between the accuracies at higher and at lower T."""
     tables = printed.read()
     tables = tables._replace(
-        iou={(0.2, "A", "Mass"): 0.8, (0.4, "A", "Mass"): 0.3}, family={"A": printed.CLN}
+        iou={(0.2, "A", "Mass"): 0.8, (0.4, "A", "Mass"): 0.3}, family={"A": published.CLN}
     )
     assert (tables.at_least(0.3, "A", "Mass"), tables.at_most(0.3, "A", "Mass")) == (0.3, 0.8)
     assert (tables.at_least(0.1, "A", "Mass"), tables.at_most(0.1, "A", "Mass")) == (0.8, 1.0)
@@ -210,7 +213,7 @@ def test_wins_by_hand():
     for finding, (ours, theirs) in values.items():
         iou[0.1, "ours", finding], iou[0.1, "theirs", finding] = ours, theirs
     iou |= {(0.1, name, MEAN): 0.5 for name in ("ours", "theirs")}
-    family = {"ours": printed.CLN, "theirs": printed.PUBLISHED}
+    family = {"ours": published.CLN, "theirs": published.SOTA}
     tables = printed.read()._replace(iou=iou, family=family)
     above, level, below = wins(tables, 0.1)
     assert above == {"Mass": pytest.approx(0.1)}
@@ -219,54 +222,225 @@ def test_wins_by_hand():
 
 def test_summary(table):
     """Counts by verdict add up."""
-    number = audit.summary(table)
-    assert list(number.index) == list(ledger.VERDICTS) and number.sum() == len(table)
+    number = ledger.summary(table)
+    assert list(number.index) == list(VERDICTS) and number.sum() == len(table)
     assert number[DIFFERS] == (table["verdict"] == DIFFERS).sum()
 
 
 def test_main_findings(table):
     """Five findings, each one sentence whose claims are in the ledger."""
-    findings = audit.main_findings(table)
+    findings = main_findings.compute(table)
     assert len(findings) == 5
     for title, text, ids in findings:
         assert title and text.endswith(".") and re.search(r"\d", text)
         assert set(ids) <= set(table["id"])
 
 
+@pytest.fixture
+def axes():
+    """Empty axes, closed after the test."""
+    _, axes = plt.subplots()
+    yield axes
+    plt.close("all")
+
+
+def test_verdicts_are_drawn_as_counted(table, axes):
+    """A bar is as long as its verdict has claims."""
+    counts = ledger.summary(table)
+    ledger.draw_summary(counts, axes)
+    assert [bar.get_width() for bar in axes.patches] == counts.tolist()
+    assert [label.get_text() for label in axes.get_yticklabels()] == list(VERDICTS)
+
+
+def test_sections_are_drawn_as_counted(table, axes):
+    """The parts of a section's bar touch and end at the number of its claims."""
+    ledger.draw_by_section(table, axes)
+    ends = {}
+    for bars in axes.containers:
+        for section, bar in zip(claims.SECTIONS, bars, strict=True):
+            assert bar.get_x() == ends.get(section, 0)
+            ends[section] = bar.get_x() + bar.get_width()
+    assert ends == table["section"].value_counts().to_dict()
+
+
+def test_printed_beside_recomputed(table, axes):
+    """The first number on either side, thousands and all, joined by a line from least to most."""
+    beside = ledger.printed_beside(table, ["decay-chexnet", "images", "simpler"])
+    assert beside.loc["decay-chexnet"].tolist() == [48.8, 47.4]
+    assert beside.loc["images"].tolist() == [112_120, 112_120]
+    assert beside.loc["simpler"].isna().all()
+    ledger.draw_beside(beside.iloc[:1], axes)
+    assert [line.get_xdata().tolist() for line in axes.lines] == [[48.8], [47.4]]
+    (segment,) = axes.collections[0].get_segments()
+    assert segment[:, 0].tolist() == [47.4, 48.8]
+
+
 def test_light():
     """The ledger needs neither Keras nor a plotting library."""
-    code = "import clnbook.audit.audit as a, sys; a.claims(); print(*sys.modules)"
+    code = "import clnbook.audit.ledger as a, sys; a.compute(); print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = {name.split(".")[0] for name in done.stdout.split()}
     assert not loaded & {"keras", "tensorflow", "jax", "matplotlib", "sklearn"}
 
 
+# The rows of claims.yaml.
+
+GOOD = {
+    "id": "a-row",
+    "section": "3.3",
+    "quote": "achieving a mean AUC of 0.918",
+    "says": "CLN-MobileNetV3Small has the best mean AUC.",
+    "printed": "0.918",
+    "evidence": "Table 2",
+    "function": "classification.largest_auc",
+    "arguments": {"method": "CLN-MobileNetV3Small", "value": 0.918},
+}
+
+
+def written(tmp_path, *rows):
+    """A file as claims.yaml, with these rows."""
+    path = tmp_path / "claims.yaml"
+    path.write_text(yaml.safe_dump(list(rows)), encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"section": 3.3}, "section=3.3: .* did you mean '3.3'\\? .*in quotes"),
+        ({"section": "Abstrakt"}, "section='Abstrakt': input should be .* mean 'Abstract'"),
+        ({"printed": 0.820}, "printed=0.82: input should be a valid string .*in quotes"),
+        ({"qoute": "mean AUC"}, "unknown parameter 'qoute' of claim; did you mean 'quote'"),
+        ({"quote": "a " * 13}, "quote='a .*': 13 words, at most 12"),
+        ({"function": "classification.largest_acu"}, "function='classification.largest_acu': no "
+         "such function in clnbook/audit; did you mean 'classification.largest_auc'"),
+        ({"function": "printed.best"}, "function='printed.best': no such function"),
+        ({"arguments": {"methods": "CAN", "value": 0.9}},
+         "unknown parameter 'methods' of classification.largest_auc; did you mean 'method'"),
+        ({"arguments": {"value": 0.918}},
+         "method: missing .argument of classification.largest_auc"),
+        ({"arguments": {"method": "CAN", "value": "0.9"}},
+         "value='0.9': input should be a valid number"),
+    ],
+)  # fmt: skip
+def test_a_row_that_cannot_be_used_is_refused(tmp_path, change, message):
+    """One line names the row, the key and the value, and the nearest value there is."""
+    with pytest.raises(InputError, match=rf"^claims.yaml, row 2 \(a-row\): .*{message}"):
+        claims.load(written(tmp_path, {**GOOD, "id": "another"}, GOOD | change))
+
+
+@pytest.mark.parametrize("key", ["id", "section", "quote", "says", "evidence", "function"])
+def test_a_row_without_a_key_is_refused(tmp_path, key):
+    """Every key is needed but the printed number, arguments and note; the message explains it."""
+    row = {name: value for name, value in GOOD.items() if name != key}
+    meaning = claims.Claim.model_fields[key].description
+    with pytest.raises(InputError, match=re.escape(f"{key}: missing ({meaning})")):
+        claims.load(written(tmp_path, row))
+
+
+def test_ids_are_not_repeated(tmp_path):
+    """Two rows of one id are refused, with the number of the second."""
+    with pytest.raises(InputError, match=r"row 2 \(a-row\): id='a-row' stands twice"):
+        claims.load(written(tmp_path, GOOD, GOOD))
+
+
+@pytest.mark.parametrize(
+    ("function", "arguments", "message"),
+    [
+        ("decay.decrease", {"method": "RTG", "percent": 1.0}, "method: 'RTG' .* mean 'RGT'"),
+        ("ablation.less_affected", {"models": ["CLN-X"]}, "models: 'CLN-X' is not one of CLN-"),
+        ("localisation.cardiomegaly", {"t": 0.45}, "t: 0.45 is not one of 0.1, .* mean '0.5'"),
+        ("dataset.count", {"quantity": "boxs", "number": 1}, "quantity: 'boxs' .* mean 'boxes'"),
+    ],
+)
+def test_a_name_that_does_not_exist_is_refused(tmp_path, function, arguments, message):
+    """A method, variant, threshold or count that there is not stops with row, key and value."""
+    row = GOOD | {"function": function, "arguments": arguments}
+    (claim,) = claims.load(written(tmp_path, row))
+    with pytest.raises(InputError, match=f"^claims.yaml, row a-row: arguments: {message}"):
+        claim.compute(printed.read())
+
+
+def test_the_head_explains_every_key_and_its_example_works(tmp_path):
+    """The head names the keys in their order; its example, copied as it says, is computed."""
+    head = claims.FILE.read_text(encoding="utf-8").split("\n\n")[0]
+    keys = re.findall(r"^#   (\w+)  +\w", head, flags=re.MULTILINE)
+    assert keys == list(claims.Claim.model_fields)
+    example = head[head.index("# - id:") :].replace("# ", "", 1).replace("\n# ", "\n")
+    path = tmp_path / "claims.yaml"
+    path.write_text(claims.FILE.read_text(encoding="utf-8") + example, encoding="utf-8")
+    claim = claims.load(path)[-1]
+    assert claim.compute(printed.read())[:2] == ("0.918 (CLN-MobileNetV3Small)", REPRODUCED)
+
+
+def test_every_function_has_a_row():
+    """No function of the topics is left over, and each says in a sentence what it computes."""
+    assert set(claims.FUNCTIONS) == {claim.function for claim in claims.load()}
+    assert all(function.__doc__ for function in claims.FUNCTIONS.values())
+
+
+def test_numbers_of_table_3_stand_in_the_rows_as_in_the_table():
+    """The rows on sizes quote `published.table3`, those on ranges `published.lambda_ranges`."""
+    rows = {claim.id: claim.printed for claim in claims.load()}
+    for model, row in published.table3().iterrows():
+        assert rows[f"total-{model}"] == f"{row['total']:,.0f}"
+        assert rows[f"trainable-{model}"] == f"{row['trainable']:,.0f}"
+        assert rows[f"flops-{model}"] == f"{row['gflops']:.2f} G"
+    for backbone, row in published.lambda_ranges().iterrows():
+        model = published.VARIANTS[backbone]
+        assert rows[f"range-{model}"] == f"{row['auc_low']:.3f} to {row['auc_high']:.3f}"
+        assert rows[f"sigma-{model}"] == f"{row['auc_sd']:.3f}"
+
+
+def test_a_row_computes_with_the_number_it_prints():
+    """`number`, `percent` and `value` among the arguments are printed, shares as per cent."""
+    for claim in claims.load():
+        printed_numbers = re.findall(r"\d+(?:\.\d+)?", claim.printed.replace(",", ""))
+        shown = {float(number) for number in printed_numbers}
+        names = ("number", "percent", "value") if "." in claim.printed else ("number", "percent")
+        for name in names:
+            if (number := claim.arguments.get(name)) is not None:
+                assert shown & {number, round(100 * number, 6)}, claim.id
+
+
+def test_the_recipe_is_the_default_of_training():
+    """What section 2.3 is quoted with is what `train` does unless it is asked otherwise."""
+    rows = {claim.id: claim.arguments for claim in claims.load()}
+    halve_every = RECIPE["halve_every"]
+    assert rows["learning-rate"] == {
+        "first": Train().learning_rate, "floor": Train().min_learning_rate,
+        "halve_every": halve_every,
+    }  # fmt: skip
+    assert rows["batch-size"] == {"size": Train().batch_size}
+    assert rows["early-stopping"] == {"patience": Train().patience, "halve_every": halve_every}
+
+
 # Mutations: every printed cell altered once.
 
 READERS = {"Table 1": "table1", "Table 2": "table2", "Table 3": "table3"}
-SLOW = {testset.fifth_of_images, testset.one_subset}  # search class sizes: looked at below
+# These search class sizes and are looked at below.
+SLOW = {"split.cells_are_of_images", "split.fifth_is_of_images", "split.one_subset"}
 
 
 def distinct(name, slow):
     """One claim of each computation that rests on a table, and all ids that share it."""
     found = {}
-    for claim in ledger.CLAIMS:
+    for claim in claims.load():
         if claim.evidence.startswith(name) and (claim.function in SLOW) == slow:
-            key = (claim.function, tuple(sorted(claim.row.arguments.items())))
-            found.setdefault(key, []).append(claim)
-    return [(same[0], [c.row.id for c in same]) for same in found.values()]
+            found.setdefault((claim.function, repr(claim.arguments)), []).append(claim)
+    return [(same[0], [claim.id for claim in same]) for same in found.values()]
 
 
-def answers(claims):
+def answers(chosen):
     """What the claims say now, without their notes."""
     tables = printed.read()
     said = {}
-    for claim, _ in claims:
+    for claim, _ in chosen:
         try:
-            answer = ledger.compute(claim, tables)
-            said[claim.row.id] = (answer.recomputed, answer.verdict)
-        except (ValueError, KeyError, ZeroDivisionError) as error:
-            said[claim.row.id] = (repr(error), "")
+            answer = claim.compute(tables)
+            said[claim.id] = (answer.recomputed, answer.verdict)
+        except (ValueError, ZeroDivisionError) as error:
+            said[claim.id] = (repr(error), "")
     return said
 
 
@@ -296,8 +470,8 @@ def frames(monkeypatch):
 def test_every_row_notices_its_table(frames, name):
     """Each row that names a table notices an altered cell, each legible cell has such a row."""
     kept, live = frames
-    claims = distinct(name, slow=False)
-    before = answers(claims)
+    chosen = distinct(name, slow=False)
+    before = answers(chosen)
     frame = kept[name]
     columns = {"Table 3": ["total", "trainable", "gflops"]}.get(name, ["value"])
     rows = range(len(frame))
@@ -307,10 +481,10 @@ def test_every_row_notices_its_table(frames, name):
     for column in columns:
         for row in rows:
             live[name] = altered(kept, name, column, row)
-            after = answers(claims)
-            noticed[column, row] = [ids for c, ids in claims if after[c.row.id] != before[c.row.id]]
+            after = answers(chosen)
+            noticed[column, row] = [ids for c, ids in chosen if after[c.id] != before[c.id]]
     seen = {id for found in noticed.values() for ids in found for id in ids}
-    blind = [id for _, ids in claims for id in ids if id not in seen]
+    blind = [id for _, ids in chosen for id in ids if id not in seen]
     share = sum(bool(found) for found in noticed.values()) / len(noticed)
     most = sum(len(ids) for found in noticed.values() for ids in found) / len(noticed)
     print(f"{name}: {share:.1%} of {len(noticed)} cells noticed, by {most:.1f} rows on average")
@@ -322,14 +496,14 @@ def test_every_row_notices_its_table(frames, name):
 def test_class_sizes_notice_their_table(frames):
     """So do the rows that search for class sizes."""
     kept, live = frames
-    claims = distinct("Table 1", slow=True)
-    before = answers(claims)
+    chosen = distinct("Table 1", slow=True)
+    before = answers(chosen)
     frame = kept["Table 1"]
     use = (frame["family"] == "cln") & (frame["transcription"] == published.OK)
-    left = {claim.row.id for claim, _ in claims}
+    left = {claim.id for claim, _ in chosen}
     for row in [k for k in range(len(frame)) if use.iloc[k]]:
         live["Table 1"] = altered(kept, "Table 1", "value", row)
-        after = answers(claims)
+        after = answers(chosen)
         left -= {id for id in left if after[id] != before[id]}
         if not left:
             break
@@ -339,8 +513,8 @@ def test_class_sizes_notice_their_table(frames):
 def test_doubtful_cells_are_no_evidence(frames):
     """Whatever the illegible rows of Table 1 are read as, no answer changes."""
     kept, live = frames
-    claims = distinct("Table 1", slow=False) + distinct("Table 1", slow=True)
-    before = answers(claims)
+    chosen = distinct("Table 1", slow=False) + distinct("Table 1", slow=True)
+    before = answers(chosen)
     frame = kept["Table 1"].copy()
     doubtful = frame["transcription"] != published.OK
     for reading in (0.0, 0.99):
@@ -348,4 +522,4 @@ def test_doubtful_cells_are_no_evidence(frames):
             value=frame["value"].mask(doubtful, reading),
             corrected=frame["corrected"].mask(doubtful, reading),
         )
-        assert answers(claims) == before
+        assert answers(chosen) == before

@@ -141,8 +141,8 @@ def test_found_on_real_counts_runs_above_the_blind_box(real):
 
 def test_found_in_print_counts_claims():
     """The counts are the audit's: reproduced and differing claims are among all of them."""
-    table = start.audit.claims()
-    number = start.audit.summary(table)
+    table = start.ledger.compute()
+    number = start.ledger.summary(table)
     text = start.found_in_print()
     assert text.startswith(f"Of {len(table)} statements, {number[start.REPRODUCED]} are reproduced")
     assert f"{number[start.DIFFERS]} differ" in text

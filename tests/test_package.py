@@ -21,8 +21,9 @@ ROOMS = (
     ("clnbook.published", "clnbook.studies", "clnbook.by_lambda", "clnbook.compared"),
     ("clnbook.wilcoxon", "clnbook.kerascv"),
     ("clnbook.nested",),
+    ("clnbook.figures",),
     ("clnbook.audit",),
-    ("clnbook.tables", "clnbook.figures"),
+    ("clnbook.tables",),
     ("clnbook.jobs", "clnbook.pages", "clnbook.site", "clnbook.explore"),
 )
 ROOM = {name: place for place, names in enumerate(ROOMS) for name in names}

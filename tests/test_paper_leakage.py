@@ -3,6 +3,7 @@
 import subprocess
 import sys
 
+import matplotlib.pyplot as plt
 import pytest
 
 from clnbook import published
@@ -63,6 +64,25 @@ def test_blind_box_beside_table_1():
     assert row["beaten"] == (row["blind"] > row["value"])
     share = blind.share_beaten(cells)
     assert share["beaten"].sum() == cells.loc[cells["finding"] != MEAN, "beaten"].sum()
+
+
+def test_shares_are_drawn_where_they_are():
+    """Bars of leakage, bars of cells beaten and curves over T have the tables' values."""
+    shares = leakage.protocols((0,))
+    cells = blind.against(seeds=(0,))
+    beaten = blind.share_beaten(cells)
+    _, (first, second, third) = plt.subplots(1, 3)
+    leakage.draw_protocols(shares, first)
+    widths = [bar.get_width() for bar in first.patches]
+    assert widths == [*shares["image_seen"], *shares["patient_seen"]]
+    blind.draw_share_beaten(beaten, second)
+    assert [bar.get_width() for bar in second.patches] == beaten["share"].tolist()
+    blind.draw_against(cells, third)
+    means = cells[cells["finding"] == MEAN].sort_values("T")
+    drawn = sorted(y for line in third.lines[:-1] for y in line.get_ydata())
+    assert drawn == sorted(means["value"])
+    assert third.lines[-1].get_ydata().tolist() == means.drop_duplicates("T")["blind"].tolist()
+    plt.close("all")
 
 
 def test_the_audit_reads_without_a_framework():

@@ -2,6 +2,7 @@
 
 from decimal import ROUND_DOWN, ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal, localcontext
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clnbook import published
-from clnbook.audit import rounding, testsets, testsets_null
+from clnbook.audit import robustness, rounding, testsets
 from clnlib.errors import InputError
 from clnlib.findings import BOXED
 
@@ -87,6 +88,19 @@ def test_known_sizes():
     assert testsets.admissible("CLN-CheXNet").loc["Atelectasis", "sizes"] == (33,)
 
 
+def test_admissible_sizes_are_drawn():
+    """A panel per finding marks a fifth of its boxes and every size, those with the means large."""
+    sizes = {name: testsets.admissible(name) for name in list(testsets.variants())[:2]}
+    _, grid = plt.subplots(4, 2)
+    testsets.draw_admissible(sizes, testsets.fifth(), grid)
+    for axes, finding in zip(grid.flat, BOXED, strict=True):
+        fifth, *points = axes.lines
+        assert set(fifth.get_xdata()) == {testsets.fifth()[finding]}
+        columns = [t.loc[finding, c] for t in sizes.values() for c in ("sizes", "with_means")]
+        assert [tuple(line.get_xdata()) for line in points] == columns
+    plt.close("all")
+
+
 def test_sizes_reproduce_every_cell_and_mean():
     """Sizes that fit with 197 rows print all legible cells and means again."""
     every = testsets.variants()
@@ -118,12 +132,12 @@ def test_which_test_set():
     assert not total["of_images"].any()
     assert (total["fits_of_boxes"] == 1).all()
     assert (testsets.common()["sizes"].map(len) == 0).all()
-    assert testsets.sensitivity()["survives"].all()
+    assert robustness.sensitivity()["survives"].all()
 
 
 def test_only_rounding_twice_explains_every_column():
     """Other conventions leave columns that no size can have printed."""
-    table = testsets.conventions()
+    table = robustness.conventions()
     assert table.loc["twice", "columns_without_size"] == 0
     assert (table.drop("twice")["columns_without_size"] > 0).all()
     assert (table["findings_in_common"] == 0).all()
@@ -165,20 +179,20 @@ def test_one_misread_cell_is_found(monkeypatch):
 
     tampered(monkeypatch, misread)
     assert testsets.common().loc["Nodule", "misread"] == 1
-    row = testsets.sensitivity().loc["Nodule"]
+    row = robustness.sensitivity().loc["Nodule"]
     assert row["decisive"] == 1 and 16 in row["sizes"] and not row["survives"]
 
 
 def test_rising_finds_a_rise(monkeypatch):
     """Legible rows never rise with T; one that is made to is reported with both values."""
-    assert testsets.rising().empty
+    assert robustness.rising().empty
 
     def raised(table):
         row = (table["method"] == "Li et al.") & (table["finding"] == "Mass") & (table["T"] == 0.7)
         return table.assign(value=table["value"].mask(row, 0.9))
 
     tampered(monkeypatch, raised)
-    found = testsets.rising()
+    found = robustness.rising()
     assert found[["method", "finding", "T_low", "T_high", "high"]].to_numpy().tolist() == [
         ["Li et al.", "Mass", 0.6, 0.7, 0.9]
     ]
@@ -186,7 +200,7 @@ def test_rising_finds_a_rise(monkeypatch):
 
 def test_null_simulation():
     """One test set is never called incompatible, a test set each nearly always is."""
-    table = testsets_null.null_simulation(draws=30)
+    table = robustness.null_simulation(draws=30)
     assert table.loc["one test set", ["none_fits", "any_none", "misread"]].tolist() == [0, 0, 0]
     assert table.loc["a test set each", "any_none"] > 0.9
     few = table.loc["one test set, 2% misread", "none_fits"]
@@ -196,7 +210,7 @@ def test_null_simulation():
 
 def test_explanations():
     """What arithmetic excludes is excluded, what it cannot is left open."""
-    fits = testsets_null.explanations(draws=200)["fits"]
+    fits = robustness.explanations(draws=200)["fits"]
     assert fits["one row per image"] == "no"
     assert fits["one test set, rows grouped by true finding"] == "no"
     assert fits["one test set of 197 boxes, rows grouped by predicted finding"] == "open"

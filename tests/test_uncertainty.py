@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from clnbook import figures
 from clnbook.audit import testsets, uncertainty
+from clnlib.findings import BOXED
 
 
 def test_wilson_agrees_with_scipy():
@@ -26,12 +26,12 @@ def test_counts_give_the_printed_value():
     assert np.abs(table["right"] / table["boxes"] - table["value"]).max() <= 0.0056
 
 
-def test_told_apart():
+def test_detectable_difference():
     """Nodule, 79 boxes: 1.96 √(2 · 0.75 · 0.25 / 15.8) = 0.302; none at accuracy 1."""
-    table = uncertainty.told_apart(0.75)
+    table = uncertainty.detectable_difference(0.75)
     assert table["Nodule"] == pytest.approx(0.302, abs=5e-4)
     assert table["Mean"] < table.drop("Mean").min()
-    assert (uncertainty.told_apart(1.0) == 0).all()
+    assert (uncertainty.detectable_difference(1.0) == 0).all()
 
 
 def test_expected_gain_is_that_of_normal_order_statistics():
@@ -56,7 +56,7 @@ def test_intervals_are_drawn_where_they_are():
     table = uncertainty.wilson()
     rows = table[table["T"] == 0.7]
     _, axes = plt.subplots()
-    figures.intervals(rows, axes)
+    uncertainty.draw_wilson(rows, axes)
     drawn = {bars.get_label(): bars.lines[0].get_xdata() for bars in axes.containers}
     plt.close("all")
     assert sorted(drawn) == sorted(rows["method"].unique())
@@ -66,9 +66,9 @@ def test_intervals_are_drawn_where_they_are():
 
 def test_class_sizes_are_written_out():
     """The picture of class sizes shows every number and the total of each variant."""
-    sizes = testsets.sizes_of_boxes().set_index("variant")
+    sizes = testsets.sizes_of_boxes()
     _, axes = plt.subplots()
-    figures.class_sizes(sizes, sizes.mean(), axes)
+    testsets.draw_sizes_of_boxes(sizes, testsets.fifth(), axes)
     texts = [text.get_text() for text in axes.texts]
     plt.close("all")
-    assert texts == [str(n) for n in sizes.to_numpy().flat] + ["Σ 197"] * 6
+    assert texts == [str(n) for n in sizes[list(BOXED)].to_numpy().flat] + ["Σ 197"] * 6

@@ -1,13 +1,19 @@
 """Table 1 beside boxes that never see the image."""
 
+from typing import TYPE_CHECKING
+
 import pandas as pd
 
 from clnbook import published
 from clnbook.audit import leakage
+from clnbook.figures.style import BLIND, OTHER, PREDICTED
 from clnlib.findings import BOXED
 from clnlib.metrics import baselines
 from clnlib.metrics import localisation as metrics
 from clnlib.runs import PREDICTED_BOX, TRUE_BOX
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
 def accuracy(protocol: str = "patient", seeds: tuple[int, ...] = leakage.SEEDS) -> pd.DataFrame:
@@ -62,3 +68,45 @@ def share_beaten(cells: pd.DataFrame) -> pd.DataFrame:
     each = cells[cells["finding"] != metrics.MEAN].groupby(["family", "method"])["beaten"]
     table = each.agg(cells="size", beaten="sum", share="mean").reset_index("family")
     return table.sort_values("share", ascending=False)
+
+
+def draw_against(cells: pd.DataFrame, axes: "Axes") -> "Axes":
+    """Printed mean accuracies against T beside the blind box's.
+
+    Parameters
+    ----------
+    cells
+        From `against`.
+    axes
+        Where to draw.
+    """
+    means = cells[cells["finding"] == metrics.MEAN].sort_values("T")
+    families = {published.CLN: (PREDICTED, "CLN variants"), published.SOTA: (OTHER, "published")}
+    for family, (colour, label) in families.items():
+        for number, (_, rows) in enumerate(means[means["family"] == family].groupby("method")):
+            name = label if number == 0 else f"_{label}"
+            axes.plot("T", "value", "o-", data=rows, color=colour, lw=0.9, ms=2, label=name)
+    blind = means.drop_duplicates("T")
+    axes.plot("T", "blind", "s--", data=blind, color=BLIND, lw=2, ms=4, label="blind box")
+    axes.set(xlabel="T(IoU)", ylabel="mean IoU accuracy", ylim=(0, 1))
+    axes.legend()
+    return axes
+
+
+def draw_share_beaten(shares: pd.DataFrame, axes: "Axes") -> "Axes":
+    """Share of each method's legible cells that a blind box beats.
+
+    Parameters
+    ----------
+    shares
+        From `share_beaten`.
+    axes
+        Where to draw.
+    """
+    colours = [PREDICTED if family == published.CLN else OTHER for family in shares["family"]]
+    bars = axes.barh(list(shares.index), shares["share"], color=colours)
+    labels = [f"{b} of {n}" for b, n in zip(shares["beaten"], shares["cells"], strict=True)]
+    axes.bar_label(bars, labels, padding=2)
+    axes.invert_yaxis()
+    axes.set(xlabel="share of legible cells below the blind box", xlim=(0, 1))
+    return axes

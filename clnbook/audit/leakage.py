@@ -1,12 +1,17 @@
 """What a test set shares with training: the split of section 2.1 and the backbone's pictures."""
 
 from functools import cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
+from clnbook.figures.style import OTHER, PREDICTED
 from clnlib.data import nih, splits
 from clnlib.errors import InputError
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 SEEDS = (0, 1)
 
@@ -112,3 +117,25 @@ def public_splits(seeds: tuple[int, ...] = SEEDS) -> pd.DataFrame:
             )
         rows[name] = pd.DataFrame(made).mean().to_dict()
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("split")
+
+
+def draw_protocols(table: pd.DataFrame, axes: "Axes") -> "Axes":
+    """Shares of test boxes whose image, and whose patient, the network was trained on.
+
+    Parameters
+    ----------
+    table
+        From `protocols`.
+    axes
+        Where to draw.
+    """
+    places = np.arange(len(table))
+    for shift, column, colour in ((-0.2, "image_seen", OTHER), (0.2, "patient_seen", PREDICTED)):
+        label = column.replace("_", " ") + " in training"
+        bars = axes.barh(places + shift, table[column], height=0.35, color=colour, label=label)
+        axes.bar_label(bars, [f"{share:.0%}" for share in table[column]], padding=2)
+    axes.set_yticks(places, [f"split by {name}" for name in table.index])
+    axes.invert_yaxis()
+    axes.set(xlabel="share of test boxes", xlim=(0, max(0.1, 1.25 * table["patient_seen"].max())))
+    axes.figure.legend(loc="outside lower center", ncols=2)
+    return axes

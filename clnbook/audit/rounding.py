@@ -46,6 +46,11 @@ def prints(convention: str) -> Flags:
     return flags
 
 
+def flagged(flags: Flags) -> tuple[int, ...]:
+    """The class sizes for which (56,) flags are true."""
+    return tuple(map(int, SIZES[flags]))
+
+
 def printed(k: Hundredths, n: Hundredths | int, convention: str) -> Hundredths:
     """The hundredths that k / n prints as, in exact integers (arguments are broadcast)."""
     whole, rest = np.divmod(100 * k, n)

@@ -6,18 +6,31 @@ rows with transcription "ok" are evidence.
 """
 
 from functools import cache
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from clnbook import published
-from clnbook.audit.rounding import ANY, CONVENTIONS, SIZES, Flags, Hundredths, printed, prints
+from clnbook.audit.rounding import (
+    ANY,
+    CONVENTIONS,
+    SIZES,
+    Flags,
+    Hundredths,
+    flagged,
+    printed,
+    prints,
+)
+from clnbook.figures.style import BLIND, OTHER, PREDICTED, TINY
 from clnlib.data import nih
 from clnlib.errors import not_allowed
 from clnlib.findings import BOXED
 from clnlib.metrics.localisation import MEAN
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 IMAGES, BOXES = 176, 197  # 20 % of the 880 images, of the 984 boxes
 
@@ -36,7 +49,7 @@ class Series(NamedTuple):
 def variants() -> dict[str, Series]:
     """The legible rows of each CLN variant of Table 1, T ascending, findings in BOXED's order."""
     table = published.table1()
-    rows = table[(table["family"] == "cln") & (table["transcription"] == published.OK)]
+    rows = table[(table["family"] == published.CLN) & (table["transcription"] == published.OK)]
     wide = rows.pivot(index=["method", "T"], columns="finding", values="value").dropna()
     cells = (wide[list(BOXED)] * 100).round().astype("int64")
     means = (wide[MEAN] * 1000).round().astype("int64")
@@ -49,7 +62,7 @@ def variants() -> dict[str, Series]:
     }
 
 
-def _columns(series: Series, convention: str) -> list[Flags]:
+def column_flags(series: Series, convention: str) -> list[Flags]:
     """Per finding, which of `SIZES` print every cell of its column."""
     if convention == ANY:  # too many combinations to hold against the means
         raise not_allowed("convention", convention, CONVENTIONS)
@@ -82,26 +95,22 @@ def admissible(variant: str, convention: str = "twice") -> pd.DataFrame:
     if variant not in every:
         raise not_allowed("variant", variant, every)
     series = every[variant]
-    columns = _columns(series, convention)
+    columns = column_flags(series, convention)
     kept = _combinations(series, convention)
     return pd.DataFrame(
         {
             "printed": [tuple(map(int, series.column(f))) for f in range(len(BOXED))],
-            "sizes": [_sizes(flags) for flags in columns],
+            "sizes": [flagged(flags) for flags in columns],
             "with_means": [tuple(map(int, np.unique(kept[:, f]))) for f in range(len(BOXED))],
         },
         index=pd.Index(BOXED, name="finding"),
     )
 
 
-def _sizes(flags: Flags) -> tuple[int, ...]:
-    return tuple(map(int, SIZES[flags]))
-
-
 @cache
 def _combinations(series: Series, convention: str) -> NDArray[np.int64]:
     """(C, 8) sizes, one per finding, under which each printed mean is that of its eight k / n."""
-    sizes = [SIZES[flags] for flags in _columns(series, convention)]
+    sizes = [SIZES[flags] for flags in column_flags(series, convention)]
     if not all(len(one) for one in sizes):
         return np.zeros((0, len(BOXED)), dtype=np.int64)
     fits = np.ones([len(one) for one in sizes], dtype=bool)
@@ -134,7 +143,7 @@ def totals(convention: str = "twice") -> pd.DataFrame:
     boxes = boxes_per_finding()
     rows = {}
     for name, series in variants().items():
-        columns = _columns(series, convention)
+        columns = column_flags(series, convention)
         sums = _sums(columns)
         kept = _combinations(series, convention)
         near = kept[((kept >= 0.1 * boxes) & (kept <= 0.3 * boxes)).all(axis=1)]
@@ -158,6 +167,11 @@ def boxes_per_finding() -> NDArray[np.int64]:
     return numbers.reindex(list(BOXED)).to_numpy(np.int64)
 
 
+def fifth() -> pd.Series:
+    """20 % of NIH's boxes of each finding."""
+    return pd.Series(boxes_per_finding() / 5, list(BOXED), name="20 %")
+
+
 def _sums(columns: list[Flags]) -> Flags:
     """Which totals 0, 1, 2, ... one admissible size per finding can add up to."""
     sums = np.zeros(len(columns) * SIZES[-1] + 1, dtype=bool)
@@ -175,12 +189,12 @@ def sizes_of_boxes(convention: str = "twice") -> pd.DataFrame:
     DataFrame
         One row per variant and fit: `variant`, then a column per finding.
     """
-    found = []
+    every = []
     for name, series in variants().items():
         kept = _combinations(series, convention)
         fits = pd.DataFrame(kept[kept.sum(axis=1) == BOXES], columns=list(BOXED))
-        found.append(fits.assign(variant=name))
-    return pd.concat(found, ignore_index=True)[["variant", *BOXED]]
+        every.append(fits.assign(variant=name))
+    return pd.concat(every, ignore_index=True)[["variant", *BOXED]]
 
 
 def common(convention: str = "twice") -> pd.DataFrame:
@@ -200,76 +214,67 @@ def common(convention: str = "twice") -> pd.DataFrame:
         wrong = (~prints(convention)[:, cells]).sum(axis=1)
         rows[finding] = {
             "cells": len(cells),
-            "sizes": _sizes(wrong == 0),
+            "sizes": flagged(wrong == 0),
             "misread": int(wrong.min()),
-            "nearest": _sizes(wrong == wrong.min()),
+            "nearest": flagged(wrong == wrong.min()),
         }
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("finding")
 
 
-def conventions() -> pd.DataFrame:
-    """The answers under every rounding convention.
+def draw_admissible(sizes: dict[str, pd.DataFrame], fifth: pd.Series, grid: np.ndarray) -> None:
+    """The class sizes that each variant admits, a panel per finding.
 
-    Returns
-    -------
-    DataFrame
-        One row per convention: `columns_without_size` (of 48), `findings_in_common` (of 8, with
-        a size that all variants admit), `of_images`, `of_boxes` (variants, of 6, that admit 176
-        and 197 rows) and `fits_of_boxes` (variants that do so with their printed means).
+    A common test set would give a column of six points. Large points also fit the printed means.
+
+    Parameters
+    ----------
+    sizes
+        Variant to the frame of `admissible`.
+    fifth
+        From `fifth`, marked by a line.
+    grid
+        Axes, as many as findings.
     """
-    rows = {}
-    for name in CONVENTIONS:
-        columns = [flags for series in variants().values() for flags in _columns(series, name)]
-        total = totals(name)
-        rows[name] = {
-            "columns_without_size": sum(not flags.any() for flags in columns),
-            "findings_in_common": int((common(name)["sizes"].map(len) > 0).sum()),
-            "of_images": int(total["of_images"].sum()),
-            "of_boxes": int(total["of_boxes"].sum()),
-            "fits_of_boxes": int((total["fits_of_boxes"] > 0).sum()),
-        }
-    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("convention")
+    names = list(sizes)
+    for axes, finding in zip(grid.flat, fifth.index, strict=True):
+        axes.axvline(fifth[finding], color=BLIND, lw=0.8, ls=":")
+        for y, name in enumerate(names):
+            row = sizes[name].loc[finding]
+            axes.plot(row["sizes"], [y] * len(row["sizes"]), "o", color=OTHER, ms=2)
+            kept = row["with_means"]
+            axes.plot(kept, [y] * len(kept), "o", color=PREDICTED, ms=4)
+        axes.set_yticks(range(len(names)), [name.removeprefix("CLN-") for name in names])
+        axes.tick_params(axis="y", labelsize=TINY)
+        axes.set_title(finding)
+        axes.set(xlim=(4, 61), ylim=(len(names) - 0.5, -0.5))
+        axes.label_outer()
+    for axes in np.atleast_2d(grid)[-1]:
+        axes.set_xlabel("test boxes")
 
 
-def sensitivity(convention: str = "twice") -> pd.DataFrame:
-    """What is left of `common` when one legible cell of a finding's column is dropped.
+def draw_sizes_of_boxes(sizes: pd.DataFrame, fifth: pd.Series, axes: "Axes") -> "Axes":
+    """The class sizes that fit each variant, coloured by their distance from 20 %.
 
-    Dropping a cell is the same as letting it read anything.
-
-    Returns
-    -------
-    DataFrame
-        One row per finding: `cells`, `decisive` (cells, any one of which dropped leaves a size
-        that all variants admit), `sizes` (those sizes), `survives` (no such cell).
+    Parameters
+    ----------
+    sizes
+        From `sizes_of_boxes`.
+    fifth
+        From `fifth`.
+    axes
+        Where to draw.
     """
-    flags = prints(convention)
-    rows = {}
-    for f, finding in enumerate(BOXED):
-        cells = np.concatenate([series.column(f) for series in variants().values()])
-        wrong = ~flags[:, cells]
-        left = wrong.sum(axis=1)[:, None] - wrong == 0  # (sizes, dropped cell)
-        rows[finding] = {
-            "cells": len(cells),
-            "decisive": int(left.any(axis=0).sum()),
-            "sizes": _sizes(left.any(axis=1)),
-            "survives": not left.any(),
-        }
-    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("finding")
-
-
-def rising() -> pd.DataFrame:
-    """Legible accuracies above those of a smaller T of the same method: impossible if T nests.
-
-    Returns
-    -------
-    DataFrame
-        `method`, `family`, `finding`, `T_low`, `low`, `T_high`, `high`; one row per rise between
-        neighbouring legible rows, empty where there is none.
-    """
-    table = published.table1()
-    rows = table[table["transcription"] == published.OK].sort_values("T", kind="stable")
-    before = rows.groupby(["method", "finding"], sort=False)[["T", "value"]].shift()
-    rows = rows.rename(columns={"T": "T_high", "value": "high"})
-    rows = rows.assign(T_low=before["T"], low=before["value"])
-    columns = ["method", "family", "finding", "T_low", "low", "T_high", "high"]
-    return rows.loc[rows["high"] > rows["low"], columns].reset_index(drop=True)
+    sizes = sizes.set_index("variant")
+    apart = (sizes - fifth[sizes.columns]).to_numpy()
+    largest = np.abs(apart).max()
+    axes.imshow(apart, cmap="PuOr", vmin=-2 * largest, vmax=2 * largest, aspect="auto")
+    for (y, x), n in np.ndenumerate(sizes.to_numpy()):
+        axes.text(x, y, str(n), ha="center", va="center", color="black")
+    for y, total in enumerate(sizes.sum(axis=1)):
+        axes.text(sizes.shape[1] - 0.3, y, f"Σ {total}", va="center")
+    axes.set_xticks(range(sizes.shape[1]), list(sizes.columns), rotation=40, ha="right")
+    axes.set_yticks(range(len(sizes)), [name.removeprefix("CLN-") for name in sizes.index])
+    axes.spines[:].set_visible(False)
+    axes.tick_params(length=0)
+    axes.set_xlabel("test boxes; orange: fewer than 20 %, purple: more")
+    return axes

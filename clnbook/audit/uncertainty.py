@@ -1,21 +1,27 @@
 """What class sizes of 14 to 38 test boxes mean for the accuracies of Table 1."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pandas as pd
 
 from clnbook import published
 from clnbook.audit import testsets
+from clnbook.figures.style import SERIES, TINY
 from clnlib.findings import BOXED
 from clnlib.metrics.localisation import MEAN
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 LEVEL = 0.95
 
 
 def _sizes() -> pd.DataFrame:
     """Variants by findings: the sizes with 197 rows that fit, 20 % of the boxes elsewhere."""
-    found = testsets.sizes_of_boxes().drop_duplicates("variant").set_index("variant")
-    fifth = pd.Series(testsets.boxes_per_finding() / 5, list(BOXED)).round()
-    return found.reindex(list(testsets.variants())).fillna(fifth).astype("int64")
+    fits = testsets.sizes_of_boxes().drop_duplicates("variant").set_index("variant")
+    every = fits.reindex(list(testsets.variants()))
+    return every.fillna(testsets.fifth().round()).astype("int64")
 
 
 def wilson() -> pd.DataFrame:
@@ -34,7 +40,7 @@ def wilson() -> pd.DataFrame:
     from statsmodels.stats.proportion import proportion_confint
 
     table = published.table1()
-    table = table[table["family"].eq("cln") & table["transcription"].eq(published.OK)]
+    table = table[table["family"].eq(published.CLN) & table["transcription"].eq(published.OK)]
     rows = table.loc[table["finding"] != MEAN, ["T", "method", "finding", "value"]]
     boxes = _sizes().stack().reindex(pd.MultiIndex.from_frame(rows[["method", "finding"]]))
     rows = rows.assign(boxes=boxes.to_numpy())
@@ -43,12 +49,12 @@ def wilson() -> pd.DataFrame:
     return rows.assign(low=low, high=high).reset_index(drop=True)
 
 
-def told_apart(accuracy: float = 0.75) -> pd.Series:
-    """How far apart two variants must be for a difference to be told from chance.
+def detectable_difference(accuracy: float = 0.75) -> pd.Series:
+    """The least difference of two variants' accuracies that chance does not explain.
 
     The half width of the 95 % interval of a difference of two independent accuracies (normal
     approximation), on test sets of 20 % of the boxes. Two variants tested on the same boxes may
-    be told apart a little sooner.
+    differ by a little less.
 
     Parameters
     ----------
@@ -62,9 +68,9 @@ def told_apart(accuracy: float = 0.75) -> pd.Series:
     """
     from scipy.stats import norm
 
-    variance = 2 * accuracy * (1 - accuracy) / (testsets.boxes_per_finding() / 5)
+    variance = 2 * accuracy * (1 - accuracy) / testsets.fifth()
     z = norm.ppf((1 + LEVEL) / 2)
-    each = pd.Series(z * np.sqrt(variance), list(BOXED))
+    each = z * np.sqrt(variance)
     each[MEAN] = z * np.sqrt(variance.sum()) / len(BOXED)
     return each.rename("difference")
 
@@ -108,3 +114,27 @@ def best_of_equals(draws: int = 4000, seed: int = 0) -> pd.DataFrame:
             "p_spread": (np.ptp(drawn, axis=1) >= spread).mean(),
         }
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("T")
+
+
+def draw_wilson(cells: pd.DataFrame, axes: "Axes") -> "Axes":
+    """Accuracies of the variants at one T with their Wilson intervals, side by side per finding.
+
+    Parameters
+    ----------
+    cells
+        Rows of `wilson` at one T.
+    axes
+        Where to draw.
+    """
+    findings = list(dict.fromkeys(cells["finding"]))
+    groups = list(cells.groupby("method", sort=False))
+    for number, (name, rows) in enumerate(groups):
+        y = rows["finding"].map(findings.index) + (number - (len(groups) - 1) / 2) * 0.12
+        reach = np.abs(rows[["low", "high"]].to_numpy().T - rows["value"].to_numpy())
+        axes.errorbar(rows["value"], y, xerr=reach, fmt="o", ms=2.5, lw=1,
+                      color=SERIES[number % len(SERIES)], label=name)  # fmt: skip
+    axes.set_yticks(range(len(findings)), findings)
+    axes.invert_yaxis()
+    axes.set(xlabel="IoU accuracy, 95 % interval", xlim=(0, 1))
+    axes.figure.legend(loc="outside lower center", ncols=2, fontsize=TINY)
+    return axes

@@ -7,7 +7,7 @@ import pandas as pd
 
 from clnbook import published
 from clnbook import wilcoxon as significance
-from clnbook.audit.claims import significance as printed
+from clnbook.audit.claims import load
 from clnbook.nested import nested_level
 from clnbook.tables.names import labels
 from clnbook.tables.style import MISSING, Page, page
@@ -32,9 +32,11 @@ _NO_DIFFERENCE = "p > 0.05"
 
 def statements_classification() -> dict[str, str]:
     """Section 3.3: what is said of CLN-MobileNetV3Small against each method of Table 2."""
-    said = dict.fromkeys(printed.STRONGER, "p < 0.01")
-    said |= dict.fromkeys((*printed.WEAKER, *printed.APART), "p < 0.05")
-    return said | dict.fromkeys(printed.NOT_APART, _NO_DIFFERENCE)
+    return {
+        str(claim.arguments["method"]): claim.printed
+        for claim in load()
+        if claim.function == "significance.auc_significance"
+    }
 
 
 def statements_localisation() -> dict[str, str]:

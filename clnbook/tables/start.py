@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import pandas as pd
 
 from clnbook import published
-from clnbook.audit import audit
-from clnbook.audit.claims.ledger import DIFFERS, REPRODUCED
+from clnbook.audit import ledger
+from clnbook.audit.verdicts import DIFFERS, REPRODUCED
 from clnbook.tables.names import labels
 from clnbook.tables.summary import paper_runs, summary
 from clnlib.metrics import bootstrap
@@ -57,8 +57,8 @@ def found_on_real(runs: Sequence[Run], resamples: int = bootstrap.RESAMPLES) -> 
 
 def found_in_print() -> str:
     """The audit's counts, as a sentence."""
-    table = audit.claims()
-    number = audit.summary(table)
+    table = ledger.compute()
+    number = ledger.summary(table)
     return (
         f"Of {len(table)} statements, {number[REPRODUCED]} are reproduced from print or public "
         f"tables, {number[DIFFERS]} differ, the rest cannot be decided without the authors' data."

@@ -1,5 +1,6 @@
 """The legible numbers of Tables 1 to 3, ready for arithmetic."""
 
+from math import isnan
 from typing import NamedTuple
 
 import pandas as pd
@@ -7,14 +8,14 @@ import pandas as pd
 from clnbook import published
 from clnlib.metrics.localisation import MEAN, THRESHOLDS
 
-CLN, PUBLISHED = "cln", "sota"
-CHEXNET, MOBILENET, RESNET = "CLN-CheXNet", "CLN-MobileNetV3Small", "CLN-ResNet50V2"
-XCEPTION, EFFICIENTNET, INCEPTION = "CLN-Xception", "CLN-EfficientNetB4", "CLN-InceptionV3"
-OUYANG, VIT, WANG = "Ouyang et al.", "ViT-based", "Wang et al."
+RESNET, MOBILENET = published.VARIANTS["resnet50v2"], published.VARIANTS["mobilenetv3small"]
+EFFICIENTNET, INCEPTION = published.VARIANTS["efficientnetb4"], published.VARIANTS["inceptionv3"]
+XCEPTION, CHEXNET = published.VARIANTS["xception"], published.VARIANTS["chexnet"]
+OUYANG, VIT, WANG = "Ouyang et al.", "ViT-based", "Wang et al."  # of section 1 and Tables 1, 2
 
 
 class Printed(NamedTuple):
-    """What the tables print.
+    """The legible cells of Tables 1 to 3: what the function of a claim computes from.
 
     Attributes
     ----------
@@ -26,9 +27,10 @@ class Printed(NamedTuple):
         Table 3 by model: total and trainable parameters, GFLOPS.
     doubtful
         The other rows of Table 1, corrected where a correction is near-certain: never evidence,
-        only told in notes.
+        quoted in notes alone.
     family
-        "cln" or "sota" by method, of the legible rows of Table 1 and of Table 2.
+        `published.CLN` or `published.SOTA` by method, of the legible rows of Table 1 and of
+        Table 2.
     """
 
     iou: dict[tuple[float, str, str], float]
@@ -66,21 +68,20 @@ class Printed(NamedTuple):
 
 def read() -> Printed:
     """Read the published tables."""
-    one, two, three = published.table1(), published.table2(), published.table3()
-    legible = one["transcription"] == published.OK
-    other = one[~legible]
+    table1, auc = published.table1(), published.table2()
+    legible = table1["transcription"] == published.OK
+    iou, other = table1[legible], table1[~legible]
     doubtful = dict(zip(_keys(other), other["corrected"].fillna(other["value"]), strict=True))
-    one = one[legible]
-    family = dict(zip(one["method"], one["family"], strict=True))
+    family = dict(zip(iou["method"], iou["family"], strict=True))
     return Printed(
-        iou=dict(zip(_keys(one), one["value"].astype(float), strict=True)),
-        auc=dict(zip(zip(two["method"], two["finding"], strict=True), two["value"], strict=True)),
+        iou=dict(zip(_keys(iou), iou["value"].astype(float), strict=True)),
+        auc=dict(zip(zip(auc["method"], auc["finding"], strict=True), auc["value"], strict=True)),
         size={
             str(model): (int(row["total"]), int(row["trainable"]), float(row["gflops"]))
-            for model, row in three.iterrows()
+            for model, row in published.table3().iterrows()
         },
-        doubtful={key: value for key, value in doubtful.items() if value == value},
-        family=family | dict(zip(two["method"], two["family"], strict=True)),
+        doubtful={key: value for key, value in doubtful.items() if not isnan(value)},
+        family=family | dict(zip(auc["method"], auc["family"], strict=True)),
     )
 
 

@@ -1,15 +1,88 @@
-"""How surprising the class sizes of `testsets` are: simulations and the explanations they leave."""
+"""How firm the answers of `testsets` are: other roundings, misread cells, simulated tables.
+
+And the explanations that they leave.
+"""
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from clnbook import published
 from clnbook.audit import testsets
-from clnbook.audit.rounding import NO_CELL, printed, prints
+from clnbook.audit.rounding import CONVENTIONS, NO_CELL, flagged, printed, prints
 from clnlib.data import nih
 from clnlib.findings import BOXED
 
 Sizes = NDArray[np.int64]
+
+
+def conventions() -> pd.DataFrame:
+    """The answers under every rounding convention.
+
+    Returns
+    -------
+    DataFrame
+        One row per convention: `columns_without_size` (of 48), `findings_in_common` (of 8, with
+        a size that all variants admit), `of_images`, `of_boxes` (variants, of 6, that admit 176
+        and 197 rows) and `fits_of_boxes` (variants that do so with their printed means).
+    """
+    every = testsets.variants().values()
+    rows = {}
+    for name in CONVENTIONS:
+        columns = [flags for series in every for flags in testsets.column_flags(series, name)]
+        total = testsets.totals(name)
+        rows[name] = {
+            "columns_without_size": sum(not flags.any() for flags in columns),
+            "findings_in_common": int((testsets.common(name)["sizes"].map(len) > 0).sum()),
+            "of_images": int(total["of_images"].sum()),
+            "of_boxes": int(total["of_boxes"].sum()),
+            "fits_of_boxes": int((total["fits_of_boxes"] > 0).sum()),
+        }
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("convention")
+
+
+def sensitivity(convention: str = "twice") -> pd.DataFrame:
+    """What is left of `testsets.common` when one legible cell of a finding's column is dropped.
+
+    Dropping a cell is the same as letting it read anything.
+
+    Returns
+    -------
+    DataFrame
+        One row per finding: `cells`, `decisive` (cells, any one of which dropped leaves a size
+        that all variants admit), `sizes` (those sizes), `survives` (no such cell).
+    """
+    flags = prints(convention)
+    rows = {}
+    for f, finding in enumerate(BOXED):
+        cells = np.concatenate([series.column(f) for series in testsets.variants().values()])
+        wrong = ~flags[:, cells]
+        left = wrong.sum(axis=1)[:, None] - wrong == 0  # (sizes, dropped cell)
+        rows[finding] = {
+            "cells": len(cells),
+            "decisive": int(left.any(axis=0).sum()),
+            "sizes": flagged(left.any(axis=1)),
+            "survives": not left.any(),
+        }
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("finding")
+
+
+def rising() -> pd.DataFrame:
+    """Legible accuracies above those of a smaller T of the same method: impossible if T nests.
+
+    Returns
+    -------
+    DataFrame
+        `method`, `family`, `finding`, `T_low`, `low`, `T_high`, `high`; one row per rise between
+        neighbouring legible rows, empty where there is none.
+    """
+    table = published.table1()
+    rows = table[table["transcription"] == published.OK].sort_values("T", kind="stable")
+    before = rows.groupby(["method", "finding"], sort=False)[["T", "value"]].shift()
+    rows = rows.rename(columns={"T": "T_high", "value": "high"})
+    rows = rows.assign(T_low=before["T"], low=before["value"])
+    columns = ["method", "family", "finding", "T_low", "low", "T_high", "high"]
+    return rows.loc[rows["high"] > rows["low"], columns].reset_index(drop=True)
 
 
 def null_simulation(
@@ -60,13 +133,13 @@ def null_simulation(
 
 
 def _printed(convention: str) -> dict[str, float]:
-    found = testsets.common(convention)
-    none = found["sizes"].map(len) == 0
+    shared = testsets.common(convention)
+    none = shared["sizes"].map(len) == 0
     return {
         "none_fits": none.sum(),
         "any_none": none.any(),
         "all_none": none.all(),
-        "misread": found["misread"].mean(),
+        "misread": shared["misread"].mean(),
     }
 
 
@@ -191,7 +264,7 @@ def _chance_of_boxes(rng: np.random.Generator, draws: int) -> float:
 
 
 def _evenness(rng: np.random.Generator, sizes: Sizes, draws: int) -> tuple[float, float, float]:
-    """χ² from 20 % of each finding: found, the median of random draws, and the chance of less."""
+    """χ² from 20 % of each finding: of `sizes`, the median of random draws, the chance of less."""
     boxes = testsets.boxes_per_finding()
     expected = boxes * testsets.BOXES / boxes.sum()
     apart = float(((sizes - expected) ** 2 / expected).sum())

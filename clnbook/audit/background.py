@@ -1,0 +1,69 @@
+"""Claims on other work (section 1), and those whose number the paper does not print."""
+
+from clnbook.audit.printed import OUYANG, VIT, WANG, Printed
+from clnbook.audit.verdicts import NEEDS_DATA, NOT_CHECKABLE, Answer, agree
+from clnlib.metrics.localisation import MEAN, THRESHOLDS
+
+
+def unprinted(_: Printed) -> Answer:
+    """Nothing to compute: the number or the comparison is not in print; the row's note says why."""
+    return Answer("", NOT_CHECKABLE)
+
+
+def cited(_: Printed) -> Answer:
+    """A figure of another work, out of the reach of the paper's tables."""
+    note = "A figure of the cited work, which this paper does not repeat in a table."
+    return Answer("", NOT_CHECKABLE, note)
+
+
+def no_sizes(_: Printed) -> Answer:
+    """A comparison of complexity, of which one side is not printed."""
+    note = "No size, operation count or time of a compared method is printed."
+    return Answer("", NOT_CHECKABLE, note)
+
+
+def unmeasured(_: Printed, needs: str) -> Answer:
+    """A statement that a measurement would decide: that of the notebook `needs`."""
+    return Answer("", NEEDS_DATA, needs=needs)
+
+
+def wang_auc(p: Printed, value: float) -> Answer:
+    """Section 1's mean AUC of Wang et al. against Table 2's."""
+    mean = p.auc[WANG, MEAN]
+    note = "Both are over eight pathologies; they may come from different versions or splits."
+    return Answer(f"{mean:.1%} in Table 2", agree(round(mean, 3) == value), note)
+
+
+def chexnet_auc(p: Printed, value: float) -> Answer:
+    """The mean that six other findings must have for Table 2's eight to fit section 1's 14."""
+    eight = sum(v for (m, f), v in p.auc.items() if m == "Rajpurkar et al." and f != MEAN)
+    mean = p.auc["Rajpurkar et al.", MEAN]
+    rest = (14 * value - eight) / 6
+    note = f"Table 2 prints {mean:.3f} over eight findings, which the 14 can include."
+    return Answer(f"fits if the other six average {rest:.3f}", NOT_CHECKABLE, note)
+
+
+def newer_methods(p: Printed) -> Answer:
+    """Means of the newer methods named that Table 1 has against Wang et al., the CAM-based one."""
+    pairs = {
+        method: [
+            p.iou[t, method, MEAN] > p.iou[t, WANG, MEAN]
+            for t in THRESHOLDS
+            if (t, method, MEAN) in p.iou and (t, WANG, MEAN) in p.iou
+        ]
+        for method in ("RGT", OUYANG, VIT)
+    }
+    wins = {method: f"{sum(above)} of {len(above)}" for method, above in pairs.items()}
+    note = (
+        f"Qi et al., the third named, are not in Table 1. ViT-based, there as RGT's baseline and "
+        f"not named, is above at {wins.pop(VIT)}."
+    )
+    won = ", ".join(f"{method} {number}" for method, number in wins.items())
+    same = all(all(pairs[method]) for method in wins)
+    return Answer(f"above Wang et al.: {won} means", agree(same), note)
+
+
+def training_with_boxes(_: Printed, without: list[str]) -> Answer:
+    """The methods of Table 1 that train without boxes, by section 1."""
+    note = "Li et al. use limited box annotation; ViT-based is not described."
+    return Answer(f"{len(without)} of 5, by section 1's own words", agree(len(without) > 2), note)

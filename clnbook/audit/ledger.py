@@ -1,0 +1,153 @@
+"""The audit's ledger: every claim of the paper, computed again. Arithmetic, no motives."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from clnbook.audit import printed
+from clnbook.audit.claims import FUNCTIONS, SECTIONS, load
+from clnbook.audit.verdicts import VERDICTS
+from clnbook.figures.style import BLIND, OTHER, PREDICTED, TINY, TRUE
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+COLUMNS = (
+    "id", "section", "quote", "claim", "printed", "recomputed", "verdict", "note", "evidence",
+    "function", "line", "needs",
+)  # fmt: skip
+COLOURS = dict(zip(VERDICTS, (TRUE, PREDICTED, "#E69F00", BLIND), strict=True))
+
+
+def compute() -> pd.DataFrame:
+    """The ledger: a row per claim, in the paper's order of sections.
+
+    Returns
+    -------
+    DataFrame
+        Text columns: `id`; `section`; `quote` (verbatim, at most 12 words); `claim` (the
+        statement in plain words); `printed` (the value in the paper, empty for a statement
+        without a value); `recomputed`; `verdict` (of `verdicts.VERDICTS`); `note` (innocent
+        explanations first); `evidence`; `function` (dotted name of the function that computed
+        the row) and `line` (its `file:line`); `needs` (the notebook that has the data, for
+        "needs data").
+
+    Raises
+    ------
+    InputError
+        A row of `claims.yaml` cannot be used.
+    """
+    tables = printed.read()
+    rows = []
+    for claim in sorted(load(), key=lambda claim: SECTIONS.index(claim.section)):
+        answer = claim.compute(tables)
+        function, line = _place(claim.function)
+        rows.append(
+            (claim.id, claim.section, claim.quote, claim.says, claim.printed, answer.recomputed,
+             answer.verdict, answer.note, claim.evidence, function, line, answer.needs)
+        )  # fmt: skip
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def _place(name: str) -> tuple[str, str]:
+    """The dotted name of a claim's function and the file and line of its `def`."""
+    function = FUNCTIONS[name]
+    module = function.__module__
+    line = function.__code__.co_firstlineno
+    return f"{module}.{function.__name__}", f"{module.replace('.', '/')}.py:{line}"
+
+
+def summary(table: pd.DataFrame) -> pd.Series:
+    """Number of claims by verdict, in the order of `verdicts.VERDICTS`."""
+    return table["verdict"].value_counts().reindex(list(VERDICTS), fill_value=0)
+
+
+def html(table: pd.DataFrame) -> str:
+    """The whole ledger as an HTML table of the classes "ledger" and "sortable"."""
+    return table.to_html(index=False, classes=["ledger", "sortable"], border=0, na_rep="")
+
+
+def draw_summary(counts: pd.Series, axes: "Axes") -> "Axes":
+    """Number of claims by verdict, as bars with their numbers.
+
+    Parameters
+    ----------
+    counts
+        From `summary`.
+    axes
+        Where to draw.
+    """
+    bars = axes.barh(list(counts.index), counts.to_numpy(), color=list(COLOURS.values()))
+    axes.bar_label(bars, padding=2)
+    axes.invert_yaxis()
+    axes.set_xlabel("claims")
+    return axes
+
+
+def draw_by_section(table: pd.DataFrame, axes: "Axes") -> "Axes":
+    """Number of claims of each section, stacked by verdict.
+
+    Parameters
+    ----------
+    table
+        From `compute`.
+    axes
+        Where to draw.
+    """
+    sections = list(dict.fromkeys(table["section"]))
+    counts = pd.crosstab(table["section"], table["verdict"]).reindex(
+        index=sections, columns=list(VERDICTS), fill_value=0
+    )
+    left = np.zeros(len(counts))
+    for verdict, colour in COLOURS.items():
+        axes.barh(sections, counts[verdict], left=left, color=colour, label=verdict)
+        left += counts[verdict].to_numpy()
+    axes.invert_yaxis()
+    axes.set(xlabel="claims", ylabel="section")
+    axes.legend(fontsize=TINY)
+    return axes
+
+
+def printed_beside(table: pd.DataFrame, ids: list[str]) -> pd.DataFrame:
+    """Printed beside recomputed numbers of claims with a number on either side.
+
+    Parameters
+    ----------
+    table
+        From `compute`.
+    ids
+        Some of its rows.
+
+    Returns
+    -------
+    DataFrame
+        Index the ids; `printed`, `recomputed`: the first number of each text, NaN without a
+        number.
+    """
+    rows = table.set_index("id").loc[ids, ["printed", "recomputed"]]
+    plain = rows.apply(lambda texts: texts.str.replace(",", ""))
+    return plain.apply(lambda texts: texts.str.extract(r"(\d+(?:\.\d+)?)")[0].astype(float))
+
+
+def draw_beside(table: pd.DataFrame, axes: "Axes") -> "Axes":
+    """Values of several columns beside one another, a line between them.
+
+    Parameters
+    ----------
+    table
+        Index the labels, columns the names of the legend; the first column, the printed values
+        mostly, is drawn hollow, every other column filled.
+    axes
+        Where to draw.
+    """
+    places = np.arange(len(table))
+    axes.hlines(places, table.min(axis=1), table.max(axis=1), color=BLIND, lw=0.8)
+    for number, column in enumerate(table):
+        colour = (OTHER, PREDICTED, TRUE)[number % 3]
+        axes.plot(table[column], places, "os^"[number % 3], color=colour, ms=7 - 2 * number,
+                  fillstyle="none" if number == 0 else "full", ls="", label=column)  # fmt: skip
+    axes.set_yticks(places, list(table.index))
+    axes.set_ylim(len(table) - 0.5, -0.5)
+    axes.figure.legend(loc="outside lower center", ncols=3)
+    return axes

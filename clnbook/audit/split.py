@@ -1,0 +1,135 @@
+"""Claims on the split, on leakage and on other box tables (sections 2.1, 2.2.1, 3 and 4)."""
+
+from clnbook.audit import testsets
+from clnbook.audit.dataset import counts
+from clnbook.audit.printed import Printed
+from clnbook.audit.verdicts import DIFFERS, NEEDS_DATA, NOT_CHECKABLE, REPRODUCED, Answer, agree
+from clnlib.data import nih
+from clnlib.findings import BOXED
+
+BOX_SETS = {
+    # RSNA Pneumonia Detection Challenge (2018): Shih et al., Radiology: AI 1 (2019) e180041
+    "RSNA Pneumonia (2018)": {"Pneumonia"},
+    # VinDr-CXR (2020): Nguyen et al., Scientific Data 9 (2022) 429; nodule and mass as one class
+    "VinDr-CXR (2020)": {
+        "Atelectasis", "Cardiomegaly", "Effusion", "Infiltration", "Mass", "Nodule",
+        "Pneumothorax",
+    },
+}  # fmt: skip
+"""Published chest X-ray boxes of before 2025, by the paper's findings they cover."""
+
+FROM_CELLS = "From the accuracies k / n of Table 1 (clnbook.audit.testsets.totals)."
+
+
+def parts(number: int) -> tuple[int, int, int]:
+    """Training, validation and test sizes under section 2.1's shares: 80/20, then 90/10."""
+    test = round(number / 5)
+    validation = round((number - test) / 10)
+    return number - test - validation, validation, test
+
+
+def validation_share(_: Printed) -> Answer:
+    """The sizes that the shares give, by image and by box."""
+    images, boxes = (
+        " + ".join(map(str, parts(number))) for number in (counts().boxed, counts().boxes)
+    )
+    return Answer(f"{images} images or {boxes} boxes", NOT_CHECKABLE, "No size is printed.")
+
+
+def cells_are_of_images(_: Printed) -> Answer:
+    """Whether every cell of Table 1 can be a share of a fifth of the images."""
+    table = testsets.totals()
+    note = f"{FROM_CELLS} An image with several boxes may count once per box."
+    return Answer(_fits(), agree(table["of_images"].all()), note)
+
+
+def fifth_is_of_images(_: Printed) -> Answer:
+    """Whether images were split, which cells leave open: they can carry a fifth of the boxes."""
+    note = (
+        f"{FROM_CELLS} {testsets.IMAGES} images can carry {testsets.BOXES} boxes: whether images "
+        "or boxes were split is open."
+    )
+    return Answer(_fits(), NOT_CHECKABLE, note)
+
+
+def _fits() -> str:
+    """Variants whose legible cells admit a fifth of the images, and of the boxes, in all."""
+    table = testsets.totals()
+    images, boxes = int(table["of_images"].sum()), int(table["of_boxes"].sum())
+    return (
+        f"{testsets.IMAGES} images fit {images} of {len(table)} variants, "
+        f"{testsets.BOXES} boxes fit {boxes}"
+    )
+
+
+def stratified(_: Printed) -> Answer:
+    """Images whose stratum one finding does not name."""
+    c = counts()
+    note = "Strata by image, by first finding or by box are all possible; no split is published."
+    return Answer(f"{c.multi_box} images lie in several strata", NOT_CHECKABLE, note)
+
+
+def no_leak(_: Printed) -> Answer:
+    """Boxed images whose patient has another boxed image."""
+    c = counts()
+    note = (
+        "True between the stages if patients are separate too; within the 880 images it depends "
+        "on a split by patient (clnbook.audit.leakage)."
+    )
+    recomputed = (
+        f"{c.boxed_with_sibling} of {c.boxed} boxed images share their patient with another"
+    )
+    return Answer(recomputed, NOT_CHECKABLE, note)
+
+
+def needs_lists(_: Printed) -> Answer:
+    """Statements on NIH's lists, which `nih.load_official_split` reads where they are."""
+    note = "NIH's two lists do not ship with the package; CLN_NIH_DIR names their folder."
+    return Answer("", NEEDS_DATA, note, "prepare")
+
+
+def resolution(_: Printed) -> Answer:
+    """The frame of the boxes; the images themselves are the reader's."""
+    return Answer(f"boxes lie in {nih.FRAME:g} × {nih.FRAME:g}", NEEDS_DATA, "", "prepare")
+
+
+def official_parts(_: Printed) -> Answer:
+    """NIH's lists: `train_val_list.txt` and `test_list.txt`."""
+    note = "A validation part can be cut from the first list; how is not described."
+    return Answer("2 lists: train_val and test", DIFFERS, note)
+
+
+def full_set(_: Printed) -> Answer:
+    """Section 2.1 against section 2.2.1."""
+    note = "Full may mean with all 14 pathologies rather than with all images."
+    return Answer("official training and validation sets, by section 2.1", DIFFERS, note)
+
+
+def other_boxes(_: Printed) -> Answer:
+    """The findings that two public box tables of 2018 and 2020 cover."""
+    covered = set().union(*BOX_SETS.values()) & set(BOXED)
+    sets = " and ".join(f"{name}: {len(findings)}" for name, findings in BOX_SETS.items())
+    note = (
+        "Said to the best of the authors' knowledge; no one set covers all eight, which may be "
+        "meant. VinDr-CXR has nodule and mass as one class, RSNA boxes opacities on radiographs "
+        "of ChestX-ray14."
+    )
+    verdict = DIFFERS if covered else REPRODUCED
+    return Answer(f"{sets}; together {len(covered)} of 8", verdict, note)
+
+
+def one_subset(_: Printed) -> Answer:
+    """Findings with a number of test boxes that the legible cells of all variants admit."""
+    common = testsets.common()
+    sizes = common["sizes"].map(len)
+    note = (
+        "Grouped by predicted finding, one test set is possible; by true finding each variant "
+        "would need its own (clnbook.audit.testsets.common). The text names neither."
+    )
+    recomputed = (
+        f"by true finding one number of boxes fits all variants in {int((sizes > 0).sum())} of 8 "
+        f"findings; the nearest leave {common['misread'].sum()} of {common['cells'].sum()} cells "
+        "unexplained"
+    )
+    verdict = REPRODUCED if (sizes > 0).all() else NOT_CHECKABLE
+    return Answer(recomputed, verdict, note)
