@@ -16,7 +16,7 @@ import pandas as pd
 import pytest
 from small import SMALL
 
-from clnlib import runs
+from clnlib import io, runs
 from clnlib.errors import InputError
 from clnlib.model import session, stages, training
 from clnlib.parameters import Finetune, Train
@@ -76,6 +76,50 @@ def test_a_finished_run_is_read_not_repeated(small_run, capsys, monkeypatch):
     again = training.train(Train.check(SMALL))
     assert "already recorded" in capsys.readouterr().out
     pd.testing.assert_frame_equal(again.predictions, small_run.predictions)
+
+
+def test_a_finished_run_says_what_has_changed_since(small_run, capsys, monkeypatch):
+    """Other code is named by its modules; so are weights that were trained anew under one name."""
+    monkeypatch.setenv("CLN_HOME", str(small_run.folder.parents[2]))
+    monkeypatch.setattr(training.runs, "other_code", lambda provenance: ["losses", "network"])
+    monkeypatch.setattr(training, "_weights_sha256", lambda p: "another hash")
+    training.train(Train.check(SMALL))
+    said = capsys.readouterr().out
+    assert "already recorded by other code (losses, network) and from other weights" in said
+    assert "-p restart True makes it anew" in said
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"phantom_contrast": 1.0}, "in data"),
+        ({"epochs": 2, "loss": "giou"}, "in epochs, loss"),
+        ({"phantom_images": 40, "epochs": 2}, "in data, epochs"),
+    ],
+)
+def test_a_new_run_says_how_it_differs(small_run, capsys, monkeypatch, changed, said):
+    """Beside a finished run of one backbone, λ and seed it says in what it is another."""
+    monkeypatch.setenv("CLN_HOME", str(small_run.folder.parents[2]))
+    made = []
+    monkeypatch.setattr(training.sources, "prepared", lambda p: made.append(p) or 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        training.train(Train.check({**SMALL, **changed}))
+    assert f"differs from {small_run.folder.name} {said}\n" in capsys.readouterr().out
+
+
+def test_a_run_that_is_made_again_says_why(small_run, tmp_path, capsys, monkeypatch):
+    """A record without `done`, as a workflow leaves it, is made again; changed code is named."""
+    monkeypatch.setenv("CLN_HOME", str(tmp_path))
+    folder = tmp_path / "runs" / "tests" / small_run.folder.name
+    shutil.copytree(small_run.folder, folder)
+    (folder / "done").unlink()
+    note = json.loads((folder / "provenance.json").read_text())
+    note["code"]["clnlib.model.losses"] = "another hash"
+    io.write_json(folder / "provenance.json", note)
+    monkeypatch.setattr(training.sources, "prepared", lambda p: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        training.train(Train.check(SMALL))
+    assert "made again, the code has changed since (losses)" in capsys.readouterr().out
 
 
 def test_two_processes_make_one_record(small_run, tmp_path, monkeypatch, capsys):
