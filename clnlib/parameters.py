@@ -29,8 +29,8 @@ LABELLED_DATA = ("phantom", "nih14")
 """The data sets by name: of stage 2, which also takes the path of a COCO file, and of stage 1."""
 
 Monitor = Literal["val_loss", "val_finding_loss", "val_box_loss", "val_box_iou"]
-# What None stands for: the paper's setting, and one under which two cores learn the phantom from
-# scratch in minutes (a step of the small backbone costs about an eighth of the largest's).
+# The values of fields that are None: the paper's setting, and for the phantom one under which two
+# cores learn from scratch in minutes (a step of the small backbone costs an eighth of the largest's).
 PAPER: dict[str, Any] = {
     "image_size": 224,
     "epochs": 100,
@@ -56,14 +56,14 @@ def _field(default: Any, text: str, **bounds: Any) -> Any:
     return Field(default=default, description=text, json_schema_extra=extra, **bounds)
 
 
-def _told(name: str) -> str:
-    """What None stands for, in the words of a field's description."""
+def _stands_for(name: str) -> str:
+    """The two values that None stands for, as part of a field's description."""
     paper = "the backbone's own" if PAPER[name] is None else PAPER[name]
     return f"None: {paper}, and {PHANTOM[name]} for the phantom"
 
 
 class Parameters(BaseModel):
-    """What all schemas share: frozen, closed, and errors of one line."""
+    """The base of all schemas: values cannot change, names are closed, errors are one line."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -104,18 +104,18 @@ class Parameters(BaseModel):
         mistake is refused instead of ignored.
         """
         plain = (str, int, float, bool, list, tuple, dict, NoneType)
-        own = {"In", "Out", "exit", "quit"}
+        kernel = {"In", "Out", "exit", "quit"}
         return cls.check(
             {
                 name: value
                 for name, value in namespace.items()
-                if not name.startswith("_") and name not in own and isinstance(value, plain)
+                if not name.startswith("_") and name not in kernel and isinstance(value, plain)
             }
         )
 
     @classmethod
     def _explain(cls, detail: dict[str, Any]) -> str:
-        """One line for one of pydantic's findings."""
+        """A problem that pydantic reports, as one line."""
         name = ".".join(str(part) for part in detail["loc"])
         if detail["type"] == "extra_forbidden":
             close = nearest(name, cls.model_fields)
@@ -136,7 +136,7 @@ class Parameters(BaseModel):
         return f"parameter {name}={detail['input']!r}: {reason}{hint} ({meaning})"
 
     def filled(self) -> Self:
-        """The same parameters with what None stands for: the data set's defaults."""
+        """The same parameters with the defaults of their data set in place of None."""
         phantom = getattr(self, "dataset", None) == "phantom"
         defaults = dict(PHANTOM if phantom else PAPER)
         if phantom and (backbone := getattr(self, "backbone", None)) in PHANTOM_EPOCHS:
@@ -147,7 +147,7 @@ class Parameters(BaseModel):
 
 
 class Images(Parameters):
-    """Which images, how large, and the phantom's two dials."""
+    """The images: their data set, their size, and how a phantom is drawn."""
 
     _datasets: ClassVar[tuple[str, ...]] = (*BOXED_DATA, "<path>.json")
 
@@ -155,7 +155,7 @@ class Images(Parameters):
         "phantom", f"{' | '.join(BOXED_DATA)} | path to a COCO detection file (.json)"
     )
     image_size: int | None = _field(
-        None, f"pixels per side, 32 to 1024; {_told('image_size')}", ge=32, le=1024
+        None, f"pixels per side, 32 to 1024; {_stands_for('image_size')}", ge=32, le=1024
     )
     phantom_images: int = _field(880, "number of phantom images, 40 to 880", ge=40, le=880)
     phantom_contrast: float = _field(
@@ -180,7 +180,7 @@ class Images(Parameters):
 
 
 class Prepare(Images):
-    """Tables, split and store."""
+    """Everything that happens before training: tables, split and decoded images."""
 
     image_folder: str | None = _field(None, "folder of a COCO file's images; None: beside it")
     protocol: Literal["patient", "image", "box"] = _field(
@@ -205,24 +205,26 @@ class _Fit(Parameters):
     seed: int = _field(0, "seed of weights, order and augmentation, 0 or more", ge=0)
     epochs: int | None = _field(
         None,
-        f"most epochs, 1 to 1000; {_told('epochs')} (24 with mobilenetv3small)",
+        f"most epochs, 1 to 1000; {_stands_for('epochs')} (24 with mobilenetv3small)",
         ge=1,
         le=1000,
     )
     batch_size: int = _field(16, "images per step, 1 to 1024", ge=1, le=1024)
     learning_rate: float = _field(1e-3, "Adam's first learning rate, above 0 to 1", gt=0, le=1)
     halve_every: int | None = _field(
-        None, f"epochs after which the rate is halved, 1 or more; {_told('halve_every')}", ge=1
+        None,
+        f"epochs after which the rate is halved, 1 or more; {_stands_for('halve_every')}",
+        ge=1,
     )
     min_learning_rate: float = _field(1e-6, "floor of the learning rate, 0 to 1", ge=0, le=1)
     patience: int = _field(20, "epochs without a better monitor before stopping, 1 or more", ge=1)
     augment: bool | None = _field(
-        None, f"random shift, scale, rotation, brightness and contrast; {_told('augment')}"
+        None, f"random shift, scale, rotation, brightness and contrast; {_stands_for('augment')}"
     )
     flip: bool = _field(False, "augmentation also mirrors left and right (a heart has a side)")
     bn_momentum: float | None = _field(
         None,
-        f"BatchNorm momentum, 0 to below 1; {_told('bn_momentum')}",
+        f"BatchNorm momentum, 0 to below 1; {_stands_for('bn_momentum')}",
         ge=0,
         lt=1,
     )

@@ -1,4 +1,4 @@
-"""The run record: what training leaves behind, written once; everything after it only reads.
+"""The run record: training writes it once, and every table, figure and page reads it.
 
 `runs/<study>/<run>/` holds `parameters.json`, `history.csv`, `predictions.parquet`,
 `model.weights.h5`, `provenance.json`, `checkpoint/` while running, and `done` last. A folder
@@ -88,7 +88,7 @@ def is_done(folder: Path) -> bool:
 
 
 def finish(folder: Path, predictions: pd.DataFrame, provenance: dict[str, Any]) -> Run:
-    """Write what only a finished run has, drop the checkpoint, write `done` last."""
+    """Complete a record: write predictions and provenance, drop the checkpoint, write `done` last."""
     io.write_atomically(
         folder / "predictions.parquet", lambda p: predictions.to_parquet(p, index=False)
     )
@@ -231,7 +231,7 @@ def study(name: str, chosen: str = "*", stage: str = "train") -> list[Run]:
     return runs
 
 
-# What these modules decide stands in the record itself: what was asked for, and where it is kept.
+# Nothing that these modules decide is hidden: a record holds the parameters and its place itself.
 _NO_ARITHMETIC = ("code", "errors", "io", "parameters", "paths", "runs")
 
 
@@ -250,9 +250,9 @@ def other_code(provenance: Mapping[str, Any]) -> list[str]:
     return ["unknown"] if noted is None else differing(noted, training_code())
 
 
-def differing(one: Mapping[str, str], other: Mapping[str, str]) -> list[str]:
+def differing(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
     """The last names of the modules that two notes of code do not share, sorted."""
-    apart = {name for name in {*one, *other} if one.get(name) != other.get(name)}
+    apart = {name for name in {*before, *now} if before.get(name) != now.get(name)}
     return sorted(name.rpartition(".")[2] for name in apart)
 
 

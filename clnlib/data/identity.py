@@ -1,4 +1,4 @@
-"""What a run is: a name that follows from what it learns from, never from how that was typed."""
+"""The name of a run: it follows from the data and weights learnt from, not from typed words."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""`dataset` name or path → the rows to learn from and a way to open an image, as one store."""
+"""Data sets: the rows to learn from and a way to open their images, by name or by path."""
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
@@ -125,8 +125,8 @@ def labelled(parameters: Finetune) -> Source:
         labels = _balanced(labels, parameters.phantom_images)
         has = dict(zip(labels["image"], labels["findings"].str.split("|"), strict=True))
         drawn = {
-            image: [(finding, phantom.place(finding, image)) for finding in found if finding]
-            for image, found in has.items()
+            image: [(finding, phantom.place(finding, image)) for finding in findings if finding]
+            for image, findings in has.items()
         }
         made = _phantom(drawn, parameters.size, parameters.phantom_contrast)
         test = _set_aside(labels, 5)
@@ -144,9 +144,9 @@ def labelled(parameters: Finetune) -> Source:
     part[test] = "test"
     rest = np.flatnonzero(part == "train")
     part[rest[_set_aside(labels.iloc[rest], 10)]] = "validation"
-    found = labels["findings"].str.get_dummies("|").reindex(columns=list(LABELLED), fill_value=0)
+    labelled = labels["findings"].str.get_dummies("|").reindex(columns=list(LABELLED), fill_value=0)
     rows = labels[["image", "patient"]].assign(part=pd.Series(part, labels.index, dtype="str"))
-    rows = rows.join(found.astype("uint8").add_prefix(LABEL))
+    rows = rows.join(labelled.astype("uint8").add_prefix(LABEL))
     return Source(f"{parameters.dataset}-labels", LABELLED, rows.reset_index(drop=True), *made)
 
 
@@ -180,7 +180,7 @@ def _phantom(
     size: int,
     contrast: float,
 ) -> tuple[Read, dict[str, Any]]:
-    """How to draw, and what decides the drawing: the boxes are part of it."""
+    """A function that draws an image, and the options that decide its pixels."""
 
     def read(image: str) -> tuple[NDArray[np.uint8], dict[str, Any]]:
         return phantom.draw(image, drawn[image], size, contrast), {}
@@ -203,15 +203,15 @@ def _files(
 
 
 def _nih_files(images: Sequence[str]) -> dict[str, Path]:
-    """The file of every image; all that are missing in one error."""
-    found = nih.find_images()
-    missing = [image for image in images if Path(image).stem not in found]
+    """Image name → file of the NIH folder; one error lists all that are missing."""
+    files = nih.find_images()
+    missing = [image for image in images if Path(image).stem not in files]
     if missing:
         raise InputError(
             f"{paths.nih_dir()}: {len(missing)} of {len(images)} boxed images are missing: "
             f"{shortened(missing)}; they are in NIH's images_001 to images_012 archives"
         )
-    return {image: found[Path(image).stem] for image in images}
+    return {image: files[Path(image).stem] for image in images}
 
 
 def _some_images(boxes: pd.DataFrame, number: int) -> pd.DataFrame:

@@ -33,7 +33,7 @@ def load_model(run: runs.Run) -> Any:
 
 
 def predict(parameters: Predict) -> pd.DataFrame:
-    """Apply a run to an image or a folder, and write what it says.
+    """Apply a trained run to image files of your own, and write its boxes and probabilities.
 
     Writes `predictions.csv` and `predictions.json` (COCO detection format, boxes in pixels of the
     file, `score` the probability) into `parameters.out`.

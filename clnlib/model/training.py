@@ -87,8 +87,8 @@ def _recorded(p: P, stage: Stage) -> runs.Run:
     changed = [f"by other code ({', '.join(other)})"] if other else []
     if _weights_sha256(p) != run.provenance.get("weights_sha256"):
         changed.append(f"from other weights of {p.weights}")
-    told = f" {' and '.join(changed)}; -p restart True makes it anew" if changed else ""
-    print(f"{folder.name}: this run is already recorded{told}", flush=True)
+    note = f" {' and '.join(changed)}; -p restart True makes it anew" if changed else ""
+    print(f"{folder.name}: this run is already recorded{note}", flush=True)
     return run
 
 
@@ -115,7 +115,7 @@ def _trained(p: P, folder: Path, known: Identity, stage: Stage) -> runs.Run:
         examples.some(np.flatnonzero(prepared.rows["part"] == part))
         for part in ("train", "validation")
     )
-    model, found = stage.build(p, prepared, dict(learn.targets))
+    model, extra = stage.build(p, prepared, dict(learn.targets))
 
     def feed(epoch: int) -> Feed:
         return Feed(learn, p.batch_size, (p.seed, epoch), bool(p.augment), p.flip)
@@ -130,7 +130,7 @@ def _trained(p: P, folder: Path, known: Identity, stage: Stage) -> runs.Run:
     facts["warnings"] = stage.warnings(history, p.monitor)
     for warning in facts["warnings"]:
         print(f"warning: {warning}", flush=True)
-    facts |= found | _provenance(prepared, history, p.monitor)
+    facts |= extra | _provenance(prepared, history, p.monitor)
     facts["seconds"] = round(time.monotonic() - start, 1)
     return runs.finish(folder, prepared.rows.join(shown), facts)
 
