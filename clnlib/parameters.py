@@ -30,7 +30,7 @@ LABELLED_DATA = ("phantom", "nih14")
 
 Monitor = Literal["val_loss", "val_finding_loss", "val_box_loss", "val_box_iou"]
 # The values of fields that are None: the paper's setting, and for the phantom one under which two
-# cores learn from scratch in minutes (a step of the small backbone costs an eighth of the largest's).
+# cores learn from scratch in minutes (a step of the small backbone costs an eighth of the largest).
 PAPER: dict[str, Any] = {
     "image_size": 224,
     "epochs": 100,

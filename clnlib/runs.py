@@ -88,7 +88,7 @@ def is_done(folder: Path) -> bool:
 
 
 def finish(folder: Path, predictions: pd.DataFrame, provenance: dict[str, Any]) -> Run:
-    """Complete a record: write predictions and provenance, drop the checkpoint, write `done` last."""
+    """Complete a record: predictions, provenance, no checkpoint any more, and `done` last."""
     io.write_atomically(
         folder / "predictions.parquet", lambda p: predictions.to_parquet(p, index=False)
     )
