@@ -1,4 +1,4 @@
-"""The numbers, boxes and drawn images of the page "Explore", as one script file."""
+"""Page `explore`: the numbers, boxes and drawn images behind it, as one script file."""
 
 import base64
 import io
@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from clnbook import tables
-from clnbook.tables.summary import ACCURACY
+from clnbook import classification, localisation, names
+from clnbook.summary import ACCURACY, BLIND
 from clnlib import paths, runs
 from clnlib.data import sources
 from clnlib.metrics import baselines, bootstrap
@@ -24,7 +24,7 @@ PIXELS = 112  # per side of a drawn image
 EXAMPLES = 4  # images per finding
 QUALITY = 60  # of their JPEG
 VALUES = ["value", "low", "high"]
-BLIND_VALUES = ["blind", "blind_low", "blind_high"]
+BLIND_VALUES = [BLIND, f"{BLIND} low", f"{BLIND} high"]
 
 
 def explored(study: Sequence[Run], resamples: int = bootstrap.RESAMPLES) -> dict[str, Any]:
@@ -46,11 +46,11 @@ def explored(study: Sequence[Run], resamples: int = bootstrap.RESAMPLES) -> dict
         only drawn images have.
     """
     findings = [*dict.fromkeys(f for run in study for f in run.findings), MEAN]
-    splits = tables.by_split(study)
+    splits = names.by_split(study)
     shown = {title: _shown(run) for title, run in splits.items()}
     lines = []
-    for label, run in zip(tables.labels(study), study, strict=True):
-        (title,) = tables.by_split([run])
+    for label, run in zip(names.labels(study), study, strict=True):
+        (title,) = names.by_split([run])
         lines.append(_run(run, label, findings, resamples) | _boxes(run, title, shown[title]))
     examples = {title: _examples(splits[title], rows) for title, rows in shown.items()}
     return {
@@ -63,8 +63,8 @@ def explored(study: Sequence[Run], resamples: int = bootstrap.RESAMPLES) -> dict
 
 def _run(run: Run, label: str, findings: Sequence[str], resamples: int) -> dict[str, Any]:
     """A run's name and numbers: per finding AUC, and per T accuracy, with the blind box's."""
-    auc = tables.classification(run, resamples=resamples).set_index("finding")
-    table = tables.localisation(run, resamples=resamples)
+    auc = classification.table(run, resamples=resamples).set_index("finding")
+    table = localisation.table(run, resamples=resamples)
     table = table[table["quantity"] == ACCURACY].set_index(["finding", "T"])
     cells = pd.MultiIndex.from_product([findings, THRESHOLDS])
     accuracy = table[VALUES + BLIND_VALUES].astype(float).reindex(cells).to_numpy()

@@ -1,21 +1,19 @@
-"""The printed tables of the paper, as data frames (`tables/README.md` says where from)."""
+"""What the paper prints, once for all pages: its tables as data frames, its λ, its recipe.
 
+`printed/table1.csv` to `table3.csv` are Tables 1 to 3, `lambda.csv` the ranges of section 3.4.2.
+"""
+
+from collections.abc import Iterable
 from pathlib import Path
 
 import pandas as pd
 
+from clnlib.metrics.localisation import MEAN
+from clnlib.model.backbones import BACKBONES
+from clnlib.parameters import Train
+
 _TABLES = Path(__file__).with_name("printed")
 OK, SUSPECT, MISSING = "ok", "suspect", "missing"  # transcription of a row of Table 1
-
-VARIANTS: dict[str, str] = {
-    "resnet50v2": "CLN-ResNet50V2",
-    "mobilenetv3small": "CLN-MobileNetV3Small",
-    "efficientnetb4": "CLN-EfficientNetB4",
-    "inceptionv3": "CLN-InceptionV3",
-    "xception": "CLN-Xception",
-    "chexnet": "CLN-CheXNet",
-}
-"""The tables' name of the variant with each backbone."""
 
 LAMBDAS: dict[str, float] = {
     "resnet50v2": 0.1,
@@ -26,6 +24,25 @@ LAMBDAS: dict[str, float] = {
     "chexnet": 0.4,
 }
 """The λ each backbone's variant of Tables 1 and 2 was trained with (section 3.2)."""
+
+LAMBDA_GRID = tuple(k / 10 for k in range(1, 10))
+"""The λ of the ablation (section 3.4.2)."""
+
+VARIANTS: dict[str, str] = {name: f"CLN-{BACKBONES[name].title}" for name in LAMBDAS}
+"""The tables' name of the variant with each backbone."""
+
+RECIPE: dict[str, object] = (
+    Train(dataset="nih880")
+    .filled()
+    .model_dump(include={"augment", "bn_momentum", "learning_rate", "patience"})
+)
+"""What section 2.3 says, and what it does not mention as Keras has it: the schema's defaults."""
+
+GRADCAM: dict[str, float] = {"CLN-CheXNet": 0.855, "CAM 127": 0.382, "CAM 180": 0.302}
+"""Mean IoU accuracy at T = 0.1 of the box head and of boxes from heat maps (section 3.4.3).
+
+At other T Figure 5 is a drawing without numbers.
+"""
 
 
 def table1() -> pd.DataFrame:
@@ -76,3 +93,15 @@ def lambda_ranges() -> pd.DataFrame:
         the sample or of the nine values, the paper does not say).
     """
     return pd.read_csv(_TABLES / "lambda.csv").set_index("backbone")
+
+
+def comparable(printed: pd.DataFrame, findings: Iterable[str]) -> pd.DataFrame:
+    """Rows of Table 1 or 2; without the means where those are over other findings than these."""
+    same = {*findings, MEAN} == {*printed["finding"]}
+    return printed if same else printed[printed["finding"] != MEAN]
+
+
+def of_variant(printed: pd.DataFrame, backbone: str, findings: Iterable[str]) -> pd.DataFrame:
+    """The `comparable` rows of the variant with a backbone; none for a backbone of no variant."""
+    rows = comparable(printed, findings)
+    return rows[rows["method"] == VARIANTS.get(backbone)]

@@ -1,4 +1,4 @@
-"""Is one method's score above another's? Wilcoxon's test as the paper uses it, and Holm.
+"""Pages `significance` and `audit`: Wilcoxon's test as the paper uses it (sections 3.2 and 3.3).
 
 The test pairs two methods by finding, so that eight numbers must carry it;
 `clnlib.metrics.paired` asks the same of two runs by resampling their patients.

@@ -14,12 +14,13 @@
 import matplotlib.pyplot as plt
 from IPython.display import HTML, Markdown, display
 
-from clnbook import figures
+from clnbook import style
 from clnbook.audit import audit, blind, leakage, testsets, testsets_null, uncertainty
 from clnbook.audit.claims import ledger
+from clnbook.figures import audit as figures
 from clnbook.tables import audit as tables
 
-plt.rcParams.update(figures.style())
+plt.rcParams.update(style.rc())
 claims = audit.claims()
 findings = audit.main_findings(claims)
 print(f"{len(claims)} statements, {claims['claim'].nunique()} different claims")
@@ -55,12 +56,12 @@ _ = figures.class_sizes(tables.class_sizes(), tables.fifth(), axes)
 
 # %% mystnb={"image": {"alt": "Two-sided p of each method on a logarithmic axis: most exact ones lie left of the dotted line at the level of the test, those after Holm's adjustment right of it."}}
 tell(3)
-from clnbook.tables import accuracy_by_threshold, auc_claims, claims_tally, styled_by_threshold
+from clnbook.significance import accuracy_by_threshold, auc_claims, claims_tally, styled_by_threshold
 
 auc = auc_claims()
 figure, axes = plt.subplots(figsize=(3.5, 4.2), layout="constrained")
 figures.dumbbells(auc[["exact", "Holm"]], axes).set(xscale="log", xlabel="two-sided p, Table 2")
-_ = axes.axvline(0.05, color=figures.BLIND, lw=0.8, ls=":")
+_ = axes.axvline(0.05, color=style.BLIND, lw=0.8, ls=":")
 
 # %% mystnb={"image": {"alt": "Printed and recomputed decays in per cent, a line between the two where they differ."}}
 tell(4)

@@ -22,8 +22,8 @@ from clnlib.metrics.options import Evaluation
 parameters = Evaluation.from_notebook(globals())
 
 # %%
+from clnbook import classification, names, style
 from clnlib import runs as records
-from clnbook import tables
 from clnlib.metrics import localisation as metrics
 
 found = records.study(parameters.study, parameters.runs)
@@ -39,9 +39,9 @@ print(f"study {parameters.study}: {len(found)} finished runs; conventions: {para
 # in the test part.
 
 # %%
-study_runs = dict(zip(tables.labels(found), found, strict=True))
-areas = {name: tables.classification(run, convention) for name, run in study_runs.items()}
-tables.beside_table2(areas)
+study_runs = dict(zip(names.labels(found), found, strict=True))
+areas = {name: classification.table(run, convention) for name, run in study_runs.items()}
+classification.beside_table2(areas)
 
 # %% [markdown]
 # ## Finding by finding
@@ -52,10 +52,10 @@ tables.beside_table2(areas)
 # %%
 from IPython.display import display
 
-folders = [run.folder for run in tables.paper_runs(found)]
+folders = [run.folder for run in names.paper_runs(found)]
 chosen = {name: run for name, run in study_runs.items() if run.folder in folders}
 for name in chosen:
-    display(tables.styled_classification(areas[name], name))
+    display(classification.styled(areas[name], name))
 
 # %% [markdown]
 # ## ROC curves
@@ -66,14 +66,13 @@ for name in chosen:
 # %% mystnb={"image": {"alt": "ROC curves: true-positive against false-positive rate, one thin curve per finding, the mean thick in its band, the diagonal dotted. The areas are in the table finding by finding above."}}
 import matplotlib.pyplot as plt
 
-from clnbook import figures
-from clnlib.metrics import classification
+from clnlib.metrics import classification as rates
 
-plt.rcParams.update(figures.style())
+plt.rcParams.update(style.rc())
 for name, run in chosen.items():
     figure, axes = plt.subplots(figsize=(5, 3.4), layout="constrained")
     test = run.part("test")
-    figures.roc(classification.roc_bands(test, run.findings, rows=convention.rows), axes)
+    classification.roc(rates.roc_bands(test, run.findings, rows=convention.rows), axes)
     axes.set_title(name)
 
 # %% [markdown]
@@ -86,7 +85,7 @@ for name, run in chosen.items():
 for name, run in chosen.items():
     figure, axes = plt.subplots(figsize=(3.5, 3.4), layout="constrained")
     test = run.part("test")
-    figures.reliability(classification.reliability(test, run.findings, rows=convention.rows), axes)
+    classification.reliability(rates.reliability(test, run.findings, rows=convention.rows), axes)
     axes.set_title(name)
 
 # %% [markdown]
@@ -99,5 +98,5 @@ for name, run in chosen.items():
 for name, run in chosen.items():
     figure, axes = plt.subplots(figsize=(4.2, 4), layout="constrained")
     test = run.part("test")
-    figures.confusion(classification.confusion(test, run.findings), axes)
+    classification.confusion(rates.confusion(test, run.findings), axes)
     axes.set_title(name)

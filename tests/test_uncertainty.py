@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from clnbook import figures
 from clnbook.audit import testsets, uncertainty
+from clnbook.figures import audit as figures
 
 
 def test_wilson_agrees_with_scipy():

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from clnbook.figures.style import BLIND, OTHER, PREDICTED, SERIES, TINY, TRUE
+from clnbook.style import BLIND, OTHER, PREDICTED, SERIES, TINY, TRUE
 from clnlib.metrics.localisation import MEAN
 
 if TYPE_CHECKING:
