@@ -117,7 +117,7 @@ def styled_beaten(counts: pd.DataFrame, title: str) -> Page:
     wide = pd.Series(texts, counts.index).unstack(sort=False)
     return page(
         wide.rename_axis(index=[None, None], columns=None),
-        f"{FAMILIES['sota']}: legible cells of the paper's Table 1 (finding and T) in which a box that never "
+        f"{title}: legible cells of the paper's Table 1 (finding and T) in which a box that never "
         "sees the image has the higher IoU accuracy; on this split's test part, which is not the "
         "paper's.",
     )

@@ -184,7 +184,8 @@ def test_beaten_by_hand():
     values = printed.loc[printed["family"] == "cln", "value"]
     assert cln.loc["all T"].tolist() == [(values < 0.8).sum(), len(values)]
     assert published_methods.loc["all T", "cells"] == (printed["family"] == "sota").sum()
-    assert "all T" in page.styled_beaten(got, "a").to_html()
+    styled = page.styled_beaten(got, "a split")
+    assert "all T" in styled.to_html() and styled.caption.startswith("a split: legible cells")
 
 
 def test_beaten_without_the_papers_findings():
