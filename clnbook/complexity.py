@@ -156,7 +156,7 @@ def blocks(model: Any) -> list[dict[str, Any]]:
     pool = model.layers[model.layers.index(base[-1]) + 1].name
     title = BACKBONES[model.name.removeprefix("cln_")].title
     heads = ["finding", *(f"box_fc{k}" for k in range(1, len(HIDDEN) + 1)), "box"]
-    before = dict(zip(heads, [pool, pool, *heads[1:]], strict=True))
+    before = dict(zip(heads, [pool, pool, *heads[1:-1]], strict=True))
     found = [
         _block("image", None, model.layers[:1]),
         _block(title, "image", base),
