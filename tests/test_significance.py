@@ -34,11 +34,10 @@ def test_ranks_with_zeros_and_ties_are_those_worked_by_hand():
     assert (found.smallest_p, found.median) == (2 / 16, 0.1)
 
 
-@pytest.mark.parametrize(("zeros", "plus", "minus"), [("pratt", 10, 4), ("zsplit", 10.5, 4.5)])
-def test_zeros_may_be_ranked_first(zeros, plus, minus):
+def test_zeros_may_be_ranked_first():
     """Ranked: 1 for the zero, then 2.5, 2.5, 4, 5; of 16 signs 4 give a rank sum of 4 or less."""
-    found = wilcoxon.wilcoxon([0.1, 0.1, -0.2, 0.0, 0.3], np.zeros(5), zeros)
-    assert (found.plus, found.minus, found.statistic) == (plus, minus, minus)
+    found = wilcoxon.wilcoxon([0.1, 0.1, -0.2, 0.0, 0.3], np.zeros(5), "pratt")
+    assert (found.plus, found.minus, found.statistic) == (10, 4, 4)
     assert found.p_exact == pytest.approx(2 * 4 / 16)
 
 
@@ -136,7 +135,7 @@ def test_compare_counts_the_pairs_both_methods_have():
     assert list(found["effect"][:2]) == [1, -1]
     assert list(found["p_exact"]) == pytest.approx([0.25, 0.25, np.nan], nan_ok=True)
     assert list(found["p_holm"]) == pytest.approx([0.5, 0.5, np.nan], nan_ok=True)
-    assert list(wilcoxon.compare(table, "ours", ["better"])["p_holm"]) == [0.25]
+    assert list(wilcoxon.compare(table.loc[["ours", "better"]], "ours")["p_holm"]) == [0.25]
 
 
 # The paper's statements
