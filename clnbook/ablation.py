@@ -58,25 +58,25 @@ def table(
         Runs of one setting have other test rows.
     """
     rows: list[dict[str, object]] = []
-    for place, own in _settings(runs):
-        for run in own[1:]:
-            bootstrap.paired_rows(own[0], run)
+    for place, alike in _settings(runs):
+        for run in alike[1:]:
+            bootstrap.paired_rows(alike[0], run)
         samples: dict[float, list[NDArray[np.float64]]] = {}
-        for run in sorted(own, key=lambda run: run.train.lam):
+        for run in sorted(alike, key=lambda run: run.train.lam):
             samples.setdefault(run.train.lam, []).append(_samples(run, conventions, resamples))
         chosen = published.LAMBDAS.get(place["backbone"])
         for lam, each in samples.items():
             other = samples.get(chosen) if chosen is not None and chosen != lam else None
-            rows += [{**place, "lam": lam, **row} for row in _rows(each, other)]
+            rows += [{**place, "lam": lam, **row} for row in _quantities(each, other)]
     return pd.DataFrame(rows)
 
 
 def _settings(runs: Sequence[Run]) -> Iterator[tuple[dict[str, str], list[Run]]]:
     """Runs that differ in λ and seed only, with the columns that name them."""
-    for (backbone,), own in names.grouped(runs, "backbone").items():
-        differing = [name for name in names.differing(own) if name not in ("lam", "seed")]
+    for (backbone,), peers in names.grouped(runs, "backbone").items():
+        differing = [name for name in names.differing(peers) if name not in ("lam", "seed")]
         settings: dict[str, list[Run]] = {}
-        for run in own:
+        for run in peers:
             # Of a weight file or a stage-1 run the name is enough, not its folder.
             values = [PurePath(str(getattr(run.parameters, name))).name for name in differing]
             words = ", ".join(map("=".join, zip(differing, values, strict=True)))
@@ -95,7 +95,7 @@ def _samples(run: Run, conventions: Conventions, resamples: int) -> NDArray[np.f
     return np.column_stack([areas, means[:, : len(FEW)]])
 
 
-def _rows(
+def _quantities(
     each: list[NDArray[np.float64]], chosen: list[NDArray[np.float64]] | None
 ) -> list[dict[str, object]]:
     """The quantities of a λ, from the samples of each of its runs and of those of the chosen λ."""
@@ -129,18 +129,18 @@ def ranges(frame: pd.DataFrame, runs: Sequence[Run]) -> pd.DataFrame:
         equal); `paper_min`, `paper_max`, `paper_sd`, NaN where nothing is printed.
     """
     keys = ["backbone", "setting", "quantity"]
-    found = frame.groupby(keys, sort=False)["value"].agg(["count", "min", "max", "std"])
-    found = found.rename(columns={"count": "number", "std": "sd"})
+    spans = frame.groupby(keys, sort=False)["value"].agg(["count", "min", "max", "std"])
+    spans = spans.rename(columns={"count": "number", "std": "sd"})
     ordered = frame.dropna(subset="value").sort_values(["value", "lam"], ascending=[False, True])
-    best = ordered.groupby(keys)["lam"].first().reindex(found.index)
-    found["best"] = best.where((found["number"] > 1) & (found["max"] > found["min"]))
+    best = ordered.groupby(keys)["lam"].first().reindex(spans.index)
+    spans["best"] = best.where((spans["number"] > 1) & (spans["max"] > spans["min"]))
     printed = published.lambda_ranges()
     if any({*run.findings} != {*BOXED} for run in runs):
         printed = printed[:0]
-    beside = printed.reindex(found.index.get_level_values("backbone")).set_axis(found.index)
-    beside[found.index.get_level_values("quantity") != AUC] = np.nan
+    beside = printed.reindex(spans.index.get_level_values("backbone")).set_axis(spans.index)
+    beside[spans.index.get_level_values("quantity") != AUC] = np.nan
     heads = {"auc_low": "paper_min", "auc_high": "paper_max", "auc_sd": "paper_sd"}
-    return found.join(beside.rename(columns=heads)[list(heads.values())])
+    return spans.join(beside.rename(columns=heads)[list(heads.values())])
 
 
 def styled(frame: pd.DataFrame) -> Page:

@@ -56,9 +56,9 @@ def table(
             if name != NETWORK:
                 boxes = predict(name, run.predictions, chosen[0]).loc[test.index]
                 how = told(conventions)
-            own = samples(boxes, run.findings, how, drawn, chosen)
+            accuracy = samples(boxes, run.findings, how, drawn, chosen)
             lines += [
-                {"series": name, "T": t, "finding": finding} | interval(own[:, f, k])
+                {"series": name, "T": t, "finding": finding} | interval(accuracy[:, f, k])
                 for k, t in enumerate(chosen)
                 for f, finding in enumerate((*run.findings, MEAN))
             ]
@@ -125,12 +125,12 @@ def styled_beaten(counts: pd.DataFrame, title: str) -> Page:
 
 def boxes(run: Run) -> dict[str, dict[str, list[float]]]:
     """Every baseline's box for each finding, for a picture; the best per threshold at T = 0.5."""
-    found = {}
+    chosen = {}
     for name in BASELINES:
         each = fitted(name, run.predictions, 0.5)
         title = f"{name}, T = 0.5" if name == BEST else name
-        found[title] = {f: each.loc[f].tolist() for f in run.findings if f in each.index}
-    return found
+        chosen[title] = {f: each.loc[f].tolist() for f in run.findings if f in each.index}
+    return chosen
 
 
 def draw(boxes: Mapping[str, ArrayLike], axes: "Axes") -> "Axes":

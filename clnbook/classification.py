@@ -118,17 +118,17 @@ def beside_table2(frames: Mapping[str, pd.DataFrame]) -> Page:
     frames
         From `table`, by the run's name.
     """
-    findings = [*dict.fromkeys(f for own in frames.values() for f in own["finding"][:-1]), MEAN]
+    findings = [*dict.fromkeys(f for each in frames.values() for f in each["finding"][:-1]), MEAN]
     digits = [3 if finding == MEAN else 2 for finding in findings]  # as the paper prints them
     lines: dict[tuple[str, str], list[str]] = {}
     for name, frame in frames.items():
-        own = frame.set_index("finding").reindex(findings)
-        numbers = zip(own["value"], own["low"], own["high"], digits, strict=True)
+        rows = frame.set_index("finding").reindex(findings)
+        numbers = zip(rows["value"], rows["low"], rows["high"], digits, strict=True)
         lines["this study", name] = [cell(*number) for number in numbers]
     printed = published.comparable(published.table2(), findings[:-1])
     if set(findings[:-1]) & set(printed["finding"]):
-        for (method, reference), own in printed.groupby(["method", "reference"], sort=False):
-            values = own.set_index("finding")["value"].reindex(findings)
+        for (method, reference), rows in printed.groupby(["method", "reference"], sort=False):
+            values = rows.set_index("finding")["value"].reindex(findings)
             name = f"{method} ({reference})" if reference else method
             lines["paper", name] = [cell(v, digits=d) for v, d in zip(values, digits, strict=True)]
     return page(
@@ -177,7 +177,7 @@ def reliability(frame: pd.DataFrame, axes: "Axes") -> "Axes":
     frame
         One row per bin: `confidence` and `accuracy` (means, 0 to 1), `low`, `high` (of the
         accuracy), `n` (rows in the bin, the marker's area); `attrs["ece"]`, the expected
-        calibration error, is told. From `clnlib.metrics.classification.reliability`.
+        calibration error, is written out. From `clnlib.metrics.classification.reliability`.
     axes
         Where to draw.
     """

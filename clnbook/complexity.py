@@ -157,17 +157,17 @@ def blocks(model: Any) -> list[dict[str, Any]]:
     title = BACKBONES[model.name.removeprefix("cln_")].title
     heads = ["finding", *(f"box_fc{k}" for k in range(1, len(HIDDEN) + 1)), "box"]
     before = dict(zip(heads, [pool, pool, *heads[1:-1]], strict=True))
-    found = [
+    drawn = [
         _block("image", None, model.layers[:1]),
         _block(title, "image", base),
         _block(pool, title, [model.get_layer(pool)]),
     ]
     for name in heads:
         layer = model.get_layer(name)
-        found.append(
+        drawn.append(
             _block(name, before[name], [layer]) | {"activation": layer.activation.__name__}
         )
-    return found
+    return drawn
 
 
 def _block(name: str, after: str | None, layers: list[Any]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from clnbook import classification, localisation, names
-from clnbook.summary import ACCURACY, BLIND
+from clnbook.summary import ACCURACY, BLIND_BOX
 from clnlib import paths, runs
 from clnlib.data import sources
 from clnlib.metrics import baselines, bootstrap
@@ -24,7 +24,7 @@ PIXELS = 112  # per side of a drawn image
 EXAMPLES = 4  # images per finding
 QUALITY = 60  # of their JPEG
 VALUES = ["value", "low", "high"]
-BLIND_VALUES = [BLIND, f"{BLIND} low", f"{BLIND} high"]
+BLIND_VALUES = [BLIND_BOX, f"{BLIND_BOX} low", f"{BLIND_BOX} high"]
 
 
 def explored(study: Sequence[Run], resamples: int = bootstrap.RESAMPLES) -> dict[str, Any]:
@@ -88,8 +88,8 @@ def _shown(run: Run) -> pd.DataFrame:
 def _boxes(run: Run, title: str, shown: pd.DataFrame) -> dict[str, Any]:
     """The boxes a run predicts for the examples of its split."""
     keys = ["image", "finding", *TRUE_BOX]
-    own = run.predictions.drop_duplicates(keys).set_index(keys)[PREDICTED_BOX]
-    rows = own.reindex(pd.MultiIndex.from_frame(shown[keys]))
+    predicted = run.predictions.drop_duplicates(keys).set_index(keys)[PREDICTED_BOX]
+    rows = predicted.reindex(pd.MultiIndex.from_frame(shown[keys]))
     return {"split": title, "boxes": _numbers(rows.to_numpy(dtype=float))}
 
 

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from clnbook import published, thresholds
 from clnbook.images import CAM_BOX, panels
 from clnbook.style import Page, cells, page
-from clnbook.summary import BLIND, interval, resampled
+from clnbook.summary import BLIND_BOX, interval, resampled
 from clnlib.metrics import bootstrap
 from clnlib.metrics.boxes import iou
 from clnlib.metrics.heatmaps import METHODS
@@ -106,7 +106,7 @@ def curves(
     each = resampled(run, conventions, resamples)
     tables = [
         thresholds.curve(HEAD, "ours", each.network[:, -1]),
-        thresholds.curve(BLIND, "baseline", each.blind[:, -1]),
+        thresholds.curve(BLIND_BOX, "baseline", each.blind[:, -1]),
     ]
     for method in METHODS if has_places(frame) else ():
         rows = boxes_of(run, frame, method, "true finding")

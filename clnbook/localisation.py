@@ -12,10 +12,11 @@ from clnbook import published
 from clnbook.style import Page, cell, cells, change, page
 from clnbook.summary import (
     ACCURACY,
-    BLIND,
+    BLIND_BOX,
     BOX_ACC,
     FEW,
     MEAN_IOU,
+    NETWORK,
     QUANTITIES,
     interval,
     resampled,
@@ -61,7 +62,7 @@ def table(
     for k, (quantity, t) in enumerate(QUANTITIES):
         for f, finding in enumerate((*run.findings, MEAN)):
             place = {"quantity": quantity, "T": t, "finding": finding}
-            both = interval(each.network[:, f, k]) | interval(each.blind[:, f, k], BLIND)
+            both = interval(each.network[:, f, k]) | interval(each.blind[:, f, k], BLIND_BOX)
             lost = {"undefined": bootstrap.undefined(each.network[:, f, k])}
             lines.append(place | both | sizes[finding] | lost)
     frame = _with_wilson(pd.DataFrame(lines))
@@ -96,11 +97,11 @@ def _sizes(
     groups = {f: who[(counted["finding"] == f).to_numpy()] for f in findings} | {MEAN: who}
     return {
         name: {
-            "n_boxes": len(own),
-            "n_images": own["image"].nunique(),
-            "n_patients": own["patient"].nunique(),
+            "n_boxes": len(group),
+            "n_images": group["image"].nunique(),
+            "n_patients": group["patient"].nunique(),
         }
-        for name, own in groups.items()
+        for name, group in groups.items()
     }
 
 
@@ -120,11 +121,11 @@ def styled(frame: pd.DataFrame, title: str) -> Page:
     certain = frame["paper"].isna() | frame["paper_status"].isin([published.OK, published.MISSING])
     marks = certain.map({True: "", False: "?"})
     printed = [cell(value) + mark for value, mark in zip(frame["paper"], marks, strict=True)]
-    texts = pd.DataFrame({"network": cells(frame.assign(**ends)), BLIND: cells(frame, BLIND)})
-    texts = texts.assign(paper=printed)
+    series = {NETWORK: cells(frame.assign(**ends)), BLIND_BOX: cells(frame, BLIND_BOX)}
+    texts = pd.DataFrame({**series, "paper": printed}, frame.index)
     lines = {
-        _head(*place): texts.loc[own.index].set_axis(own["finding"]).T
-        for place, own in frame.groupby(["quantity", "T"], sort=False, dropna=False)
+        _head(*place): texts.loc[rows.index].set_axis(rows["finding"]).T
+        for place, rows in frame.groupby(["quantity", "T"], sort=False, dropna=False)
     }
     total = frame[frame["finding"] == MEAN].iloc[0]
     caption = (
@@ -133,8 +134,7 @@ def styled(frame: pd.DataFrame, title: str) -> Page:
         "intervals over patients (in the network's rows Wilson's over boxes where all hit or all "
         "miss; elsewhere an interval of no width says that resampling cannot vary the share, not "
         "that it is certain). The blind box is the class medoid of the training boxes, told the "
-        "true finding. “?”: a printed value "
-        "of doubtful transcription."
+        "true finding. “?”: a printed value of doubtful transcription."
     )
     wide = pd.concat(lines).drop([(MEAN_IOU, "paper"), (BOX_ACC, "paper")])
     return page(wide.rename_axis(columns=None), caption)

@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 from clnbook.published import LAMBDAS, RECIPE, VARIANTS
-from clnlib.parameters import Train
 from clnlib.runs import Run
 
 
@@ -30,7 +29,7 @@ def grouped(runs: Sequence[Run], *parameters: str) -> dict[tuple[str, ...], list
 def by_split(runs: Sequence[Run]) -> dict[str, Run]:
     """The first run of every split, by the split's name; runs of one share their blind boxes."""
     splits = grouped(runs, "dataset", "protocol", "split_seed")
-    return {"{}, {} split, seed {}".format(*values): own[0] for values, own in splits.items()}
+    return {"{}, {} split, seed {}".format(*values): group[0] for values, group in splits.items()}
 
 
 def paper_runs(runs: Sequence[Run]) -> list[Run]:
@@ -41,7 +40,7 @@ def paper_runs(runs: Sequence[Run]) -> list[Run]:
         kept = sum(getattr(p, name) == value for name, value in RECIPE.items())
         return p.lam == LAMBDAS.get(p.backbone), p.protocol == "patient", kept
 
-    return [max(own, key=nearness) for own in grouped(runs, "backbone").values()]
+    return [max(peers, key=nearness) for peers in grouped(runs, "backbone").values()]
 
 
 def labels(runs: Sequence[Run], among: Sequence[Run] = ()) -> list[str]:
@@ -58,10 +57,10 @@ def labels(runs: Sequence[Run], among: Sequence[Run] = ()) -> list[str]:
         The runs that the names must distinguish, `runs` among them; default `runs` alone.
     """
     among = among or runs
-    names = [_first(run.train, among) for run in among]
+    names = _beginnings(among)
     for parameter in (*_others(among), "seed"):
         alike = {n: [r for r, m in zip(among, names, strict=True) if m == n] for n in names}
-        parted = {name for name, own in alike.items() if parameter in differing(own)}
+        parted = {name for name, group in alike.items() if parameter in differing(group)}
         names = [
             _with(name, parameter, run) if name in parted else name
             for run, name in zip(among, names, strict=True)
@@ -76,17 +75,20 @@ def labels(runs: Sequence[Run], among: Sequence[Run] = ()) -> list[str]:
 
 def settings(runs: Sequence[Run]) -> list[str]:
     """Whole names but for seeds: all in which any runs differ, where it is not the paper's."""
-    names = [_first(run.train, runs) for run in runs]
+    names = _beginnings(runs)
     for parameter in _others(runs):
         names = [_with(name, parameter, run) for name, run in zip(names, runs, strict=True)]
     return names
 
 
-def _first(parameters: Train, among: Sequence[Run]) -> str:
-    """What every name begins with."""
-    name = VARIANTS.get(parameters.backbone, parameters.backbone)
-    split = f", {parameters.protocol} split" if "protocol" in differing(among) else ""
-    return f"{name}, λ = {parameters.lam:g}{split}"
+def _beginnings(runs: Sequence[Run]) -> list[str]:
+    """The words that every name begins with."""
+    several = "protocol" in differing(runs)
+    return [
+        f"{VARIANTS.get(p.backbone, p.backbone)}, λ = {p.lam:g}"
+        + (f", {p.protocol} split" if several else "")
+        for p in (run.train for run in runs)
+    ]
 
 
 def _others(runs: Sequence[Run]) -> list[str]:

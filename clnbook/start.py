@@ -7,7 +7,7 @@ import pandas as pd
 from clnbook import names, published
 from clnbook.audit import audit
 from clnbook.audit.claims.ledger import DIFFERS, REPRODUCED
-from clnbook.summary import AUC, BLIND, MEAN_IOU, NETWORK, summary
+from clnbook.summary import AUC, BLIND_BOX, MEAN_IOU, NETWORK, summary
 from clnlib.metrics import bootstrap
 from clnlib.runs import Run
 
@@ -34,7 +34,7 @@ def on_phantom(runs: Sequence[Run], resamples: int = bootstrap.RESAMPLES) -> str
         f"{name}: {AUC} {_words(rows, AUC)}, {MEAN_IOU} {_words(rows, MEAN_IOU)}"
         for name, rows in zip(names.labels(chosen), tables, strict=True)
     ]
-    blind = _words(tables[0], MEAN_IOU, BLIND)
+    blind = _words(tables[0], MEAN_IOU, BLIND_BOX)
     return f"{'; '.join(clauses)}; a box that never sees the image has mean IoU {blind}."
 
 
@@ -43,14 +43,14 @@ def on_real(runs: Sequence[Run], resamples: int = bootstrap.RESAMPLES) -> str:
     tables = [summary(run, resamples=resamples) for run in runs]
     auc, box = (pd.DataFrame([table.loc[name] for table in tables]) for name in (AUC, MEAN_IOU))
     best = tables[int(box[NETWORK].argmax())]
-    better = (box[f"{NETWORK} low"] > box[f"{BLIND} high"]).sum()
-    worse = (box[f"{NETWORK} high"] < box[f"{BLIND} low"]).sum()
+    better = (box[f"{NETWORK} low"] > box[f"{BLIND_BOX} high"]).sum()
+    worse = (box[f"{NETWORK} high"] < box[f"{BLIND_BOX} low"]).sum()
     return (
         f"{len(runs)} runs: mean AUC {auc[NETWORK].min():.3f} to {auc[NETWORK].max():.3f}, mean "
         f"IoU {box[NETWORK].min():.3f} to {box[NETWORK].max():.3f}. The best of them on these test "
         f"images has {_words(best, MEAN_IOU)}, the box that never sees the image "
-        f"{_words(best, MEAN_IOU, BLIND)}; in {worse} of the {len(runs)} runs the interval lies "
-        f"wholly below that box's, in {better} wholly above."
+        f"{_words(best, MEAN_IOU, BLIND_BOX)}; in {worse} of the {len(runs)} runs the interval "
+        f"lies wholly below that box's, in {better} wholly above."
     )
 
 

@@ -17,7 +17,7 @@ from clnlib.metrics.localisation import PAPER, THRESHOLDS, Conventions
 from clnlib.metrics.resampled import mean_auc, samples, told
 from clnlib.runs import Run
 
-NETWORK, BLIND = "network", "blind box"
+NETWORK, BLIND_BOX = "network", "blind box"
 AUC, ACCURACY, MEAN_IOU, BOX_ACC = "mean AUC", "IoU accuracy", "mean IoU", "MaxBoxAcc"
 QUANTITIES: tuple[tuple[str, float], ...] = (
     *((ACCURACY, t) for t in THRESHOLDS),
@@ -89,10 +89,10 @@ def summary(
     """
     each = resampled(run, conventions, resamples)
     areas = mean_auc(each.rows, run.findings, conventions, each.drawn)
-    lines = {AUC: interval(areas, NETWORK) | interval(np.array([np.nan]), BLIND)}
+    lines = {AUC: interval(areas, NETWORK) | interval(np.array([np.nan]), BLIND_BOX)}
     accuracies = [f"{ACCURACY}, T = {t}" for t in THRESHOLDS]
     for k, name in [(len(accuracies), MEAN_IOU), *enumerate(accuracies)]:
-        both = (each.network, NETWORK), (each.blind, BLIND)
+        both = (each.network, NETWORK), (each.blind, BLIND_BOX)
         network, blind = (interval(means[:, -1, k], series) for means, series in both)
         lines[name] = network | blind
     return pd.DataFrame(lines).T
@@ -100,7 +100,7 @@ def summary(
 
 def shown(table: pd.DataFrame, digits: int = 3) -> pd.DataFrame:
     """The network and the blind box of a `summary`, each with its interval in its cells."""
-    texts = {series: cells(table, series, digits) for series in (NETWORK, BLIND)}
+    texts = {series: cells(table, series, digits) for series in (NETWORK, BLIND_BOX)}
     return pd.DataFrame(texts, table.index)
 
 
@@ -154,7 +154,7 @@ def by_setting(runs: Sequence[Run], conventions: Conventions = PAPER) -> pd.Data
         table[f"{name} low"], table[f"{name} high"] = groups[name].min(), groups[name].max()
     table.insert(0, "seeds", groups.size())
     splits = names.by_split(runs)
-    blind = {f"{BLIND}, {split}": points[id(run)][BLIND] for split, run in splits.items()}
+    blind = {f"{BLIND_BOX}, {split}": points[id(run)][BLIND_BOX] for split, run in splits.items()}
     table = pd.concat([table, pd.DataFrame(blind).T])[table.columns]
     return table.rename(columns=lambda name: name.replace(f"{ACCURACY}, ", ""))
 

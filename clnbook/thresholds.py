@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from clnbook import names, published, summary
+from clnbook import names, published
 from clnbook.style import BLIND, PAPER, SERIES, TINY, Label, label_right
+from clnbook.summary import BLIND_BOX, interval, resampled
 from clnlib.metrics import bootstrap
 from clnlib.metrics import localisation as metrics
 from clnlib.metrics.localisation import MEAN, THRESHOLDS, Conventions
@@ -55,17 +56,15 @@ def curves(
     tables = []
     splits = {run.folder: title for title, run in names.by_split(runs).items()}
     for name, run in zip(names.labels(runs), runs, strict=True):
-        each = summary.resampled(run, conventions, resamples)
+        each = resampled(run, conventions, resamples)
         # Short, and distinct from the printed series of the same variant.
         short = name.removeprefix("CLN-").replace("λ = ", "λ ")
         tables.append(curve(short, "ours", each.network[:, -1], relative))
         if run.folder in splits:
-            title = summary.BLIND if len(splits) == 1 else f"{summary.BLIND}, {splits[run.folder]}"
-            tables.append(curve(title, "baseline", each.blind[:, -1], relative))
-    means = _printed_means(runs)
-    tables += [
-        curve(name, "paper", row.to_numpy()[None], relative) for name, row in means.iterrows()
-    ]
+            which = f", {splits[run.folder]}" if len(splits) > 1 else ""
+            tables.append(curve(f"{BLIND_BOX}{which}", "baseline", each.blind[:, -1], relative))
+    for name, means in _printed_means(runs).iterrows():
+        tables.append(curve(str(name), "paper", means.to_numpy()[None], relative))
     return pd.concat(tables).dropna(subset="value", ignore_index=True)
 
 
@@ -87,7 +86,7 @@ def curve(
     if relative:
         first = np.where(values[:, :1] > 0, values[:, :1], np.nan)
         values = 100 * (first - values) / first
-    table = pd.DataFrame([summary.interval(column) for column in values.T])
+    table = pd.DataFrame([interval(column) for column in values.T])
     return table.assign(series=series, kind=kind, T=THRESHOLDS)[COLUMNS]
 
 

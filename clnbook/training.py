@@ -7,8 +7,7 @@ import numpy as np
 import pandas as pd
 
 from clnbook.style import BLIND, OTHER, PREDICTED, TRUE, Page, cells, page
-from clnbook.summary import ACCURACY, NETWORK, interval
-from clnbook.summary import BLIND as BLIND_BOX
+from clnbook.summary import ACCURACY, BLIND_BOX, NETWORK, interval
 from clnlib.metrics import bootstrap
 from clnlib.metrics.localisation import MEAN
 from clnlib.runs import LABEL, PROBABILITY, Run

@@ -1,9 +1,34 @@
 """Runs are told apart by what differs between them, and the paper's are known."""
 
+from dataclasses import replace
+
 from records import changed, run_of
 
 from clnbook import names
 from clnbook.published import RECIPE
+from clnlib.parameters import Finetune
+
+
+def test_differing():
+    """All parameters in which any two runs differ, alphabetically; where a record lies is none."""
+    first = run_of("a-1", weights=None)
+    runs = [first, changed(first, weights="imagenet"), changed(first, seed=1, lam=0.1)]
+    assert names.differing(runs) == ["lam", "seed", "weights"]
+    assert names.differing([first, changed(first, study="other", restart=True)]) == []
+    assert names.differing([first]) == names.differing([]) == []
+    stage1 = [replace(first, parameters=Finetune(epochs=epochs)) for epochs in (1, 2)]
+    assert names.differing(stage1) == ["epochs"]
+
+
+def test_by_split():
+    """The first run of each data set, kind of split and seed, by these."""
+    runs = [run_of("a-1"), run_of("a-2", lam=0.1), run_of("a-3", protocol="box")]
+    splits = names.by_split([*runs, run_of("a-4", protocol="box", split_seed=3)])
+    assert {title: run.folder.name for title, run in splits.items()} == {
+        "nih880, patient split, seed 0": "a-1",
+        "nih880, box split, seed 0": "a-3",
+        "nih880, box split, seed 3": "a-4",
+    }
 
 
 def test_labels():
