@@ -30,18 +30,18 @@ def main() -> None:
     def imported() -> None:
         import scipy.stats  # noqa: F401  (Wilson and BCa import it when called)
 
-        import clnbook.tables  # noqa: F401
+        from clnbook import baselines, classification, localisation  # noqa: F401
 
     start = seconds(imported)
-    from clnbook import tables
+    from clnbook import baselines, classification, localisation
     from clnlib import paths, runs
 
     place = paths.results() / "nih880-trials"
     run = runs.read(Path(given.run)) if given.run else runs.study(str(place))[0]
     taken = {
-        "Table 1": seconds(lambda: tables.localisation(run, resamples=given.resamples)),
-        "Table 2": seconds(lambda: tables.classification(run, resamples=given.resamples)),
-        "blind boxes": seconds(lambda: tables.blind_accuracy(run, resamples=given.resamples)),
+        "Table 1": seconds(lambda: localisation.table(run, resamples=given.resamples)),
+        "Table 2": seconds(lambda: classification.table(run, resamples=given.resamples)),
+        "blind boxes": seconds(lambda: baselines.table(run, resamples=given.resamples)),
     }
     total = [sum(times) for times in zip(*taken.values(), strict=True)]
     print(f"{run.folder.name}, {given.resamples} resamples; imports: {start[0]:.2f} s")

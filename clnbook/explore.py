@@ -1,4 +1,4 @@
-"""The numbers, boxes and drawn images of the page "Explore", as one script file."""
+"""Page `explore`: the numbers, boxes and drawn images behind it, as one script file."""
 
 import base64
 import io
@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from clnbook import tables
-from clnbook.tables.summary import ACCURACY
+from clnbook import classification, localisation, names
+from clnbook.summary import ACCURACY, BLIND_BOX
 from clnlib import paths, runs
 from clnlib.data import sources
 from clnlib.io import write_text
@@ -25,7 +25,7 @@ PIXELS = 112  # per side of a drawn image
 EXAMPLES = 4  # images per finding
 QUALITY = 60  # of their JPEG
 VALUES = ["value", "low", "high"]
-BLIND_VALUES = ["blind", "blind_low", "blind_high"]
+BLIND_VALUES = [BLIND_BOX, f"{BLIND_BOX} low", f"{BLIND_BOX} high"]
 
 
 def explored(study: Sequence[Run], resamples: int = bootstrap.RESAMPLES) -> dict[str, Any]:
@@ -47,11 +47,11 @@ def explored(study: Sequence[Run], resamples: int = bootstrap.RESAMPLES) -> dict
         only drawn images have.
     """
     findings = [*dict.fromkeys(f for run in study for f in run.findings), MEAN]
-    splits = tables.by_split(study)
+    splits = names.by_split(study)
     shown = {title: _shown(run) for title, run in splits.items()}
     lines = []
-    for label, run in zip(tables.labels(study), study, strict=True):
-        (title,) = tables.by_split([run])
+    for label, run in zip(names.labels(study), study, strict=True):
+        (title,) = names.by_split([run])
         lines.append(_run(run, label, findings, resamples) | _boxes(run, title, shown[title]))
     examples = {title: _examples(splits[title], rows) for title, rows in shown.items()}
     return {
@@ -64,8 +64,8 @@ def explored(study: Sequence[Run], resamples: int = bootstrap.RESAMPLES) -> dict
 
 def _run(run: Run, label: str, findings: Sequence[str], resamples: int) -> dict[str, Any]:
     """A run's name and numbers: per finding AUC, and per T accuracy, with the blind box's."""
-    auc = tables.classification(run, resamples=resamples).set_index("finding")
-    table = tables.localisation(run, resamples=resamples)
+    auc = classification.table(run, resamples=resamples).set_index("finding")
+    table = localisation.table(run, resamples=resamples)
     table = table[table["quantity"] == ACCURACY].set_index(["finding", "T"])
     cells = pd.MultiIndex.from_product([findings, THRESHOLDS])
     accuracy = table[VALUES + BLIND_VALUES].astype(float).reindex(cells).to_numpy()
@@ -89,8 +89,8 @@ def _shown(run: Run) -> pd.DataFrame:
 def _boxes(run: Run, title: str, shown: pd.DataFrame) -> dict[str, Any]:
     """The boxes a run predicts for the examples of its split."""
     keys = ["image", "finding", *TRUE_BOX]
-    own = run.predictions.drop_duplicates(keys).set_index(keys)[PREDICTED_BOX]
-    rows = own.reindex(pd.MultiIndex.from_frame(shown[keys]))
+    predicted = run.predictions.drop_duplicates(keys).set_index(keys)[PREDICTED_BOX]
+    rows = predicted.reindex(pd.MultiIndex.from_frame(shown[keys]))
     return {"split": title, "boxes": _numbers(rows.to_numpy(dtype=float))}
 
 

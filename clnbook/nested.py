@@ -1,4 +1,4 @@
-"""What pooling nested IoU thresholds does to a test's level.
+"""Page `significance`: what pooling nested IoU thresholds does to a test's level (section 3.2).
 
 A box that counts at T = 0.7 counts at all lower thresholds too: seven accuracies of a finding
 are one sample of boxes read seven times, not seven samples.
@@ -13,14 +13,14 @@ from numpy.typing import ArrayLike, NDArray
 from clnbook.wilcoxon import DECIMALS, signed_ranks
 from clnlib.metrics.localisation import THRESHOLDS
 
+LEVEL = 0.05  # below which p counts as a rejection
+
 
 def nested_level(
     accuracy: ArrayLike,
     sizes: ArrayLike,
     thresholds: Sequence[float] = THRESHOLDS,
     repetitions: int = 10_000,
-    level: float = 0.05,
-    seed: int = 0,
 ) -> pd.DataFrame:
     """How often Wilcoxon's test calls two equally good methods different.
 
@@ -36,10 +36,6 @@ def nested_level(
         (K,) increasing.
     repetitions
         Simulated pairs of methods.
-    level
-        Below which p counts as a rejection.
-    seed
-        Of the generator.
 
     Returns
     -------
@@ -50,7 +46,7 @@ def nested_level(
         `pairs`, `rate` of rejections, `error` (its Monte-Carlo standard error), `times` the level.
     """
     p, n = np.asarray(accuracy, dtype=np.float64), np.asarray(sizes, dtype=np.int64)
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(0)
     nested = _differences(_nested(rng, p, n, repetitions), n)
     independent = _differences(rng.binomial(n[:, None], p, (2, repetitions, len(n), len(p))), n)
     tests = {f"T = {t:g}": nested[:, :, k] for k, t in enumerate(thresholds)}
@@ -59,13 +55,13 @@ def nested_level(
     for name, apart in (("pooled over T", nested), ("pooled, independent", independent)):
         tests[name] = apart.reshape(repetitions, -1)
         p_values[name] = normal_p_values(tests[name])
-    rate = pd.Series({name: (values < level).mean() for name, values in p_values.items()})
+    rate = pd.Series({name: (values < LEVEL).mean() for name, values in p_values.items()})
     return pd.DataFrame(
         {
             "pairs": {name: apart.shape[1] for name, apart in tests.items()},
             "rate": rate,
             "error": np.sqrt(rate * (1 - rate) / repetitions),
-            "times": rate / level,
+            "times": rate / LEVEL,
         }
     )
 

@@ -1,22 +1,23 @@
-"""The printed tables of the paper, as data frames (`printed/README.md` says where from)."""
+"""What the paper prints, once for all pages: its tables as data frames, its λ, its recipe.
 
+`printed/README.md` says where the tables come from.
+"""
+
+from collections.abc import Iterable
 from pathlib import Path
 
 import pandas as pd
+
+from clnlib.metrics.localisation import MEAN
+from clnlib.model.backbones import BACKBONES
+from clnlib.parameters import Train
 
 _TABLES = Path(__file__).with_name("printed")
 OK, SUSPECT, MISSING = "ok", "suspect", "missing"  # transcription of a row of Table 1
 CLN, SOTA = "cln", "sota"  # family of a method: the paper's variants, the state of the art
 
-VARIANTS: dict[str, str] = {
-    "resnet50v2": "CLN-ResNet50V2",
-    "mobilenetv3small": "CLN-MobileNetV3Small",
-    "efficientnetb4": "CLN-EfficientNetB4",
-    "inceptionv3": "CLN-InceptionV3",
-    "xception": "CLN-Xception",
-    "chexnet": "CLN-CheXNet",
-}
-"""The tables' name of the variant with each backbone."""
+VARIANTS: dict[str, str] = {name: f"CLN-{BACKBONES[name].title}" for name in BACKBONES}
+"""The tables' name of the variant with each of the paper's backbones."""
 
 LAMBDAS: dict[str, float] = {
     "resnet50v2": 0.1,
@@ -27,6 +28,22 @@ LAMBDAS: dict[str, float] = {
     "chexnet": 0.4,
 }
 """The λ each backbone's variant of Tables 1 and 2 was trained with, as section 3.2 lists them."""
+
+LAMBDA_GRID = tuple(k / 10 for k in range(1, 10))
+"""The λ of the ablation (section 3.4.2)."""
+
+RECIPE: dict[str, object] = (
+    Train(dataset="nih880")
+    .filled()
+    .model_dump(include={"augment", "bn_momentum", "learning_rate", "patience"})
+)
+"""What section 2.3 says, and what it does not mention as Keras has it: the schema's defaults."""
+
+GRADCAM: dict[str, float] = {"CLN-CheXNet": 0.855, "CAM 127": 0.382, "CAM 180": 0.302}
+"""Mean IoU accuracy at T = 0.1 of the box head and of boxes from heat maps (section 3.4.3).
+
+At other T Figure 5 is a drawing without numbers.
+"""
 
 
 def table1() -> pd.DataFrame:
@@ -77,3 +94,15 @@ def lambda_ranges() -> pd.DataFrame:
         the sample or of the nine values, the paper does not say).
     """
     return pd.read_csv(_TABLES / "lambda.csv").set_index("backbone")
+
+
+def comparable(printed: pd.DataFrame, findings: Iterable[str]) -> pd.DataFrame:
+    """Rows of Table 1 or 2; without the means where those are over other findings than these."""
+    same = {*findings, MEAN} == {*printed["finding"]}
+    return printed if same else printed[printed["finding"] != MEAN]
+
+
+def of_variant(printed: pd.DataFrame, backbone: str, findings: Iterable[str]) -> pd.DataFrame:
+    """The `comparable` rows of the variant with a backbone; none for a backbone of no variant."""
+    rows = comparable(printed, findings)
+    return rows[rows["method"] == VARIANTS.get(backbone)]

@@ -1,11 +1,10 @@
-"""Is one method's score above another's? Wilcoxon's test as the paper uses it, and Holm.
+"""Pages `significance` and `audit`: Wilcoxon's test as the paper uses it (sections 3.2 and 3.3).
 
 The test pairs two methods by finding, so that eight numbers must carry it;
 `clnlib.metrics.paired` asks the same of two runs by resampling their patients.
 """
 
-from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 import pandas as pd
@@ -14,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from clnlib.errors import InputError, not_allowed
 from clnlib.metrics.paired import holm
 
-Zeros = Literal["wilcox", "pratt", "zsplit"]
+Zeros = Literal["wilcox", "pratt"]
 DECIMALS = 10  # far below a printed digit, far above floating-point noise
 
 
@@ -81,7 +80,7 @@ def signed_ranks(apart: NDArray[np.float64], zeros: Zeros = "wilcox") -> NDArray
     apart
         (..., n) without NaN.
     zeros
-        "wilcox": zeros are left out before ranking; "pratt" and "zsplit": after it.
+        "wilcox": zeros are left out before ranking; "pratt": after it.
     """
     from scipy.stats import rankdata
 
@@ -123,9 +122,7 @@ def wilcoxon(a: ArrayLike, b: ArrayLike, zeros: Zeros = "wilcox") -> Wilcoxon:
     a, b
         (n,) scores; a pair with a NaN is left out.
     zeros
-        Equal pairs: "wilcox" leaves them out, "pratt" ranks them first and then leaves them out,
-        "zsplit" gives half of their ranks to either side. The exact p of the last two is the
-        same: a zero has no sign to flip.
+        Equal pairs: "wilcox" leaves them out, "pratt" ranks them first and then leaves them out.
 
     Returns
     -------
@@ -143,17 +140,14 @@ def wilcoxon(a: ArrayLike, b: ArrayLike, zeros: Zeros = "wilcox") -> Wilcoxon:
     Wilcoxon, Biometrics Bulletin 1 (1945), 80-83; Pratt, JASA 54 (1959), 655-667; the effect:
     Kerby, Comprehensive Psychology 3 (2014).
     """
-    if zeros not in ("wilcox", "pratt", "zsplit"):
-        raise not_allowed("zeros", zeros, ("wilcox", "pratt", "zsplit"))
+    if zeros not in get_args(Zeros):
+        raise not_allowed("zeros", zeros, get_args(Zeros))
     apart = differences(a, b)
     n, equal = len(apart), int((apart == 0).sum())
     if not n:
-        nan = np.nan
-        return Wilcoxon(0, 0, nan, nan, nan, nan, nan, nan, nan, nan, nan)
+        return Wilcoxon(0, 0, *[np.nan] * 9)
     signed = signed_ranks(apart, zeros)
-    shared = equal * (equal + 1) / 4 if zeros == "zsplit" else 0.0
-    plus = float(signed[signed > 0].sum()) + shared
-    minus = float(-signed[signed < 0].sum()) + shared
+    plus, minus = float(signed[signed > 0].sum()), float(-signed[signed < 0].sum())
     effect = (plus - minus) / (plus + minus) if plus + minus else 0.0
     return Wilcoxon(
         n=n,
@@ -180,10 +174,8 @@ def _normal_p(apart: NDArray[np.float64], zeros: Zeros, corrected: bool) -> floa
     return float(test.pvalue)
 
 
-def compare(
-    table: pd.DataFrame, reference: str, methods: Sequence[str] | None = None
-) -> pd.DataFrame:
-    """One method of a table against each of the others.
+def compare(table: pd.DataFrame, reference: str) -> pd.DataFrame:
+    """A method of a table against each of the others, a family for Holm.
 
     Parameters
     ----------
@@ -192,8 +184,6 @@ def compare(
         where a score is unknown.
     reference
         The row to compare with the others; differences are reference less method.
-    methods
-        Which others, a family for Holm; None: all.
 
     Returns
     -------
@@ -204,18 +194,14 @@ def compare(
     Raises
     ------
     InputError
-        A method is not in the table; the nearest is named.
+        The reference is not in the table; the nearest is named.
     """
-    others = [m for m in table.index if m != reference] if methods is None else list(methods)
-    for name in (reference, *others):
-        if name not in table.index:
-            raise not_allowed("method", name, table.index)
-    rows = []
-    for name in others:
-        scores = table.loc[reference], table.loc[name]
-        pratt = wilcoxon(*scores, zeros="pratt")
+    if reference not in table.index:
+        raise not_allowed("method", reference, table.index)
+    rows = {}
+    for name, scores in table.drop(reference).iterrows():
+        pratt = wilcoxon(table.loc[reference], scores, "pratt")
         extra = {"p_pratt": pratt.p_exact, "p_pratt_normal": pratt.p_normal}
-        rows.append(wilcoxon(*scores)._asdict() | extra)
-    columns = [*Wilcoxon._fields, "p_pratt", "p_pratt_normal"]
-    frame = pd.DataFrame(rows, index=pd.Index(others, name="method"), columns=columns)
+        rows[name] = wilcoxon(table.loc[reference], scores)._asdict() | extra
+    frame = pd.DataFrame.from_dict(rows, orient="index").rename_axis("method")
     return frame.assign(p_holm=holm(frame["p_exact"]))

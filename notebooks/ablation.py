@@ -39,12 +39,10 @@ print(f"{len(chosen)} runs of {parameters.study}")
 # apart as settings.
 
 # %%
-from clnbook import by_lambda as ablation
-from clnbook import published
-from clnbook.tables import ablation as pages
+from clnbook import ablation, style
 
-values = ablation.by_lambda(chosen, parameters, published.LAMBDAS)
-pages.styled_values(values)
+values = ablation.table(chosen, parameters)
+ablation.styled(values)
 
 # %% [markdown]
 # Figure 4 anew. Neighbouring λ are joined, a λ that was not run is a gap.
@@ -52,10 +50,8 @@ pages.styled_values(values)
 # %% mystnb={"image": {"alt": "A panel per backbone: mean AUC and mean IoU accuracies against \u03bb, points with intervals, neighbouring \u03bb joined. The numbers are in the table above."}}
 import matplotlib.pyplot as plt
 
-from clnbook import figures
-
-plt.rcParams.update(figures.style())
-_ = figures.lambda_panels(values)
+plt.rcParams.update(style.rc())
+_ = ablation.panels(values)
 
 # %% [markdown]
 # ## Against the paper's λ
@@ -66,7 +62,7 @@ _ = figures.lambda_panels(values)
 # `values["seed_sd"]` says how far they lie apart.
 
 # %%
-pages.styled_differences(values)
+ablation.styled_differences(values)
 
 # %% [markdown]
 # ## How much λ matters
@@ -75,7 +71,7 @@ pages.styled_differences(values)
 # grows with the number of λ, and by chance alone: fewer λ than the paper's nine make a smaller one.
 
 # %%
-pages.styled_ranges(ablation.ranges(values, pages.printed_ranges(chosen)))
+ablation.styled_ranges(ablation.ranges(values, chosen))
 
 # %% [markdown]
 # The best λ of a quantity is picked here on the test part, as Figure 4 seems to do. A λ for further

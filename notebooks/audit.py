@@ -24,9 +24,9 @@ from clnbook.audit import (
     testsets,
     uncertainty,
 )
-from clnbook.figures.style import BLIND, style
+from clnbook import style
 
-plt.rcParams.update(style())
+plt.rcParams.update(style.rc())
 claims = ledger.compute()
 findings = main_findings.compute(claims)
 print(f"{len(claims)} statements, {claims['claim'].nunique()} different claims")
@@ -62,12 +62,12 @@ _ = testsets.draw_sizes_of_boxes(testsets.sizes_of_boxes(), testsets.fifth(), ax
 
 # %% mystnb={"image": {"alt": "Two-sided p of each method on a logarithmic axis: most exact ones lie left of the dotted line at the level of the test, those after Holm's adjustment right of it."}}
 tell(3)
-from clnbook.tables import accuracy_by_threshold, auc_claims, claims_tally, styled_by_threshold
+from clnbook.significance import accuracy_by_threshold, auc_claims, claims_tally, styled_by_threshold
 
 auc = auc_claims()
 figure, axes = plt.subplots(figsize=(3.5, 4.2), layout="constrained")
 ledger.draw_beside(auc[["exact", "Holm"]], axes).set(xscale="log", xlabel="two-sided p, Table 2")
-_ = axes.axvline(0.05, color=BLIND, lw=0.8, ls=":")
+_ = axes.axvline(0.05, color=style.BLIND, lw=0.8, ls=":")
 
 # %% mystnb={"image": {"alt": "Printed and recomputed decays in per cent, a line between the two where they differ."}}
 tell(4)

@@ -28,11 +28,11 @@ parameters = Evaluation.from_notebook(globals())
 # %%
 from IPython.display import display
 
+from clnbook import baselines, names, style
 from clnlib import runs as records
-from clnbook import tables
 
 found = records.study(parameters.study, parameters.runs)
-splits = tables.by_split([*tables.paper_runs(found), *found])
+splits = names.by_split([*names.paper_runs(found), *found])
 print(f"study {parameters.study}: {len(splits)} split(s): {'; '.join(splits)}")
 
 # %% [markdown]
@@ -43,13 +43,11 @@ print(f"study {parameters.study}: {len(splits)} split(s): {'; '.join(splits)}")
 # %% mystnb={"image": {"alt": "Four empty frames, one per kind of blind box, each with the named boxes of the findings drawn as outlines, one colour a finding."}}
 import matplotlib.pyplot as plt
 
-from clnbook import figures
-
-plt.rcParams.update(figures.style())
-boxes = tables.blind_boxes(next(iter(splits.values())))
+plt.rcParams.update(style.rc())
+boxes = baselines.boxes(next(iter(splits.values())))
 figure, panels = plt.subplots(2, 2, figsize=(6.5, 5.6), layout="constrained")
 for axes, (name, each) in zip(panels.flat, boxes.items(), strict=True):
-    figures.blind_boxes(each, axes).set_title(name)
+    baselines.draw(each, axes).set_title(name)
 
 # %% [markdown]
 # ## What they reach
@@ -57,10 +55,10 @@ for axes, (name, each) in zip(panels.flat, boxes.items(), strict=True):
 # Beside them one network of the study with the same split.
 
 # %%
-accuracy = {split: tables.blind_accuracy(run, parameters) for split, run in splits.items()}
+accuracy = {split: baselines.table(run, parameters) for split, run in splits.items()}
 for split, run in splits.items():
-    title = f"{split}; network: {tables.labels([run], found)[0]}"
-    display(tables.styled_blind(accuracy[split], title))
+    title = f"{split}; network: {names.labels([run], found)[0]}"
+    display(baselines.styled(accuracy[split], title))
 
 # %% [markdown]
 # ## Cells of Table 1 that a blind box beats
@@ -71,4 +69,4 @@ for split, run in splits.items():
 
 # %%
 for split, frame in accuracy.items():
-    display(tables.styled_beaten(tables.beaten(frame), split))
+    display(baselines.styled_beaten(baselines.beaten(frame), split))

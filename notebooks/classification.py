@@ -9,7 +9,7 @@
 #
 # The head is a softmax: its probabilities compete for one finding, yet some images have several.
 # Such an image is a row per box, each with the same probabilities, right for one of the rows at
-# most. `-p conventions rows=images` makes it one row in which each of its boxed findings is true.
+# most. `-p rows images` makes it one row in which each of its boxed findings is true.
 
 # %% tags=["parameters"]
 study: str = "phantom"  # name of a study under runs/ or results/, or its folder
@@ -25,8 +25,8 @@ from clnlib.parameters import Evaluation
 parameters = Evaluation.from_notebook(globals())
 
 # %%
+from clnbook import classification, names, style
 from clnlib import runs as records
-from clnbook import tables
 
 found = records.study(parameters.study, parameters.runs)
 print(f"study {parameters.study}: {len(found)} finished runs")
@@ -40,9 +40,9 @@ print(f"study {parameters.study}: {len(found)} finished runs")
 # in the test part.
 
 # %%
-study_runs = dict(zip(tables.labels(found), found, strict=True))
-areas = {name: tables.classification(run, parameters) for name, run in study_runs.items()}
-tables.beside_table2(areas)
+study_runs = dict(zip(names.labels(found), found, strict=True))
+areas = {name: classification.table(run, parameters) for name, run in study_runs.items()}
+classification.beside_table2(areas)
 
 # %% [markdown]
 # ## Finding by finding
@@ -53,10 +53,10 @@ tables.beside_table2(areas)
 # %%
 from IPython.display import display
 
-folders = [run.folder for run in tables.paper_runs(found)]
+folders = [run.folder for run in names.paper_runs(found)]
 chosen = {name: run for name, run in study_runs.items() if run.folder in folders}
 for name in chosen:
-    display(tables.styled_classification(areas[name], name))
+    display(classification.styled(areas[name], name))
 
 # %% [markdown]
 # ## ROC curves
@@ -67,14 +67,13 @@ for name in chosen:
 # %% mystnb={"image": {"alt": "ROC curves: true-positive against false-positive rate, one thin curve per finding, the mean thick in its band, the diagonal dotted. The areas are in the table finding by finding above."}}
 import matplotlib.pyplot as plt
 
-from clnbook import figures
-from clnlib.metrics import classification
+from clnlib.metrics import classification as rates
 
-plt.rcParams.update(figures.style())
+plt.rcParams.update(style.rc())
 for name, run in chosen.items():
     figure, axes = plt.subplots(figsize=(5, 3.4), layout="constrained")
     test = run.part("test")
-    figures.roc(classification.roc_bands(test, run.findings, rows=parameters.rows), axes)
+    classification.roc(rates.roc_bands(test, run.findings, rows=parameters.rows), axes)
     axes.set_title(name)
 
 # %% [markdown]
@@ -87,7 +86,7 @@ for name, run in chosen.items():
 for name, run in chosen.items():
     figure, axes = plt.subplots(figsize=(3.5, 3.4), layout="constrained")
     test = run.part("test")
-    figures.reliability(classification.reliability(test, run.findings, rows=parameters.rows), axes)
+    classification.reliability(rates.reliability(test, run.findings, rows=parameters.rows), axes)
     axes.set_title(name)
 
 # %% [markdown]
@@ -100,5 +99,5 @@ for name, run in chosen.items():
 for name, run in chosen.items():
     figure, axes = plt.subplots(figsize=(4.2, 4), layout="constrained")
     test = run.part("test")
-    figures.confusion(classification.confusion(test, run.findings), axes)
+    classification.confusion(rates.confusion(test, run.findings), axes)
     axes.set_title(name)

@@ -19,6 +19,7 @@ from clnlib.parameters import Evaluation
 parameters = Evaluation.from_notebook(globals())
 
 # %%
+from clnbook import complexity, published, style
 from clnlib import runs as records
 from clnlib.errors import InputError
 from clnlib.model.backbones import BACKBONES
@@ -29,7 +30,7 @@ except InputError as error:
     found = []
     print(f"no backbone is marked: {error}")
 own = list(dict.fromkeys(run.parameters.backbone for run in found))
-marked = [f"CLN-{BACKBONES[name].title}" for name in own]
+marked = [published.VARIANTS.get(name, name) for name in own]
 drawn = own[0] if own else "mobilenetv3small"
 
 # %% [markdown]
@@ -42,12 +43,11 @@ drawn = own[0] if own else "mobilenetv3small"
 # %% tags=["remove-stderr"] mystnb={"image": {"alt": "Block diagram of the network from top to bottom: grey image, backbone, pooling; then left the finding head of eight softmax outputs, right the box head of 512, 256, 128 and 4 ReLU units; the losses below."}}
 import matplotlib.pyplot as plt
 
-from clnbook import figures
-from clnlib.model import complexity, network
+from clnlib.model import network
 
-plt.rcParams.update(figures.style())
+plt.rcParams.update(style.rc())
 _, axes = plt.subplots(figsize=(3.5, 5), layout="constrained")
-_ = figures.architecture(complexity.blocks(network.build_cln(drawn)), axes)
+_ = complexity.draw(complexity.blocks(network.build_cln(drawn)), axes)
 
 # %% [markdown]
 # ## Table 3
@@ -56,10 +56,10 @@ _ = figures.architecture(complexity.blocks(network.build_cln(drawn)), axes)
 # and an addition counted as two. `inside`: counts equal, operations within 0.5 % of the printed.
 
 # %%
-from clnbook import tables
+from clnlib.model.complexity import measured
 
-measured = complexity.measured(BACKBONES)
-tables.styled_complexity(tables.complexity_table(measured), marked)
+costs = measured(BACKBONES)
+complexity.styled(complexity.table(costs), marked)
 
 # %% [markdown]
 # ## Why the heads read an average
@@ -69,7 +69,7 @@ tables.styled_complexity(tables.complexity_table(measured), marked)
 # global average pooling.
 
 # %%
-tables.styled_pooling(measured)
+complexity.styled_pooling(costs)
 
 # %% [markdown]
 # ## Memory and time
@@ -78,4 +78,4 @@ tables.styled_pooling(measured)
 # Times depend on the machine and on what else it does; only their order means something.
 
 # %%
-tables.styled_latency(measured)
+complexity.styled_latency(costs)

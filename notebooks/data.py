@@ -10,11 +10,11 @@
 # the `torchxrayvision` package; `clnlib/data/tables/README.md` says how and with which hashes.
 
 # %%
+from clnbook import data, images, style
 from clnlib.data import nih
-from clnbook.tables import dataset
 
 boxes, labels = nih.load_boxes(), nih.load_labels()
-dataset.composition(boxes, labels).style.format("{:,.3g}").format(
+data.composition(boxes, labels).style.format("{:,.3g}").format(
     "{:,.0f}", subset=(["images", "patients"], slice(None)))
 
 # %% [markdown]
@@ -25,18 +25,16 @@ dataset.composition(boxes, labels).style.format("{:,.3g}").format(
 # image does well. `labelled` is the share of boxes whose finding is also among the image's labels.
 
 # %%
-statistics = dataset.box_statistics(boxes, labels)
+statistics = data.box_statistics(boxes, labels)
 statistics.style.format("{:.3f}").format("{:.0f}", subset=["boxes", "patients"])
 
 # %% mystnb={"image": {"alt": "Eight small frames, one per finding, each with all of its expert boxes drawn as thin translucent outlines: cardiomegaly boxes coincide over the heart, nodules are scattered over both lungs."}}
 import matplotlib.pyplot as plt
 
-from clnbook import figures
-
-plt.rcParams.update(figures.style())
+plt.rcParams.update(style.rc())
 figure, panels = plt.subplots(2, 4, figsize=(7, 3.9), layout="constrained")
 for axes, (finding, rows) in zip(panels.flat, boxes.groupby("finding"), strict=True):
-    figures.all_boxes(rows, axes).set_title(finding, fontsize=8)
+    data.draw_boxes(rows, axes).set_title(finding, fontsize=8)
 
 # %% [markdown]
 # ## Several findings on one image
@@ -45,12 +43,12 @@ for axes, (finding, rows) in zip(panels.flat, boxes.groupby("finding"), strict=T
 # here such an image has one row per box, each with its own finding.
 
 # %%
-dataset.findings_per_image(boxes).to_frame().rename_axis("boxed findings")
+data.findings_per_image(boxes).to_frame().rename_axis("boxed findings")
 
 # %% mystnb={"image": {"alt": "Histogram of ages of the boxed images, from children to about ninety years, most between forty and seventy."}}
 ages = labels[labels["image"].isin(boxes["image"])]["age"]
 figure, axes = plt.subplots(figsize=(4.5, 2.4), layout="constrained")
-_ = figures.ages(ages, axes)
+_ = data.draw_ages(ages, axes)
 
 # %% [markdown]
 # ## Splits and what they leak
@@ -81,4 +79,4 @@ from clnlib.parameters import Prepare
 
 source = sources.boxed(Prepare(image_size=160))
 first = boxes.groupby("finding").head(1).sort_values("finding")
-_ = figures.gallery(first, [source.read(image)[0] for image in first["image"]])
+_ = images.gallery(first, [source.read(image)[0] for image in first["image"]])

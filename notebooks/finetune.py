@@ -56,15 +56,15 @@ print(run.provenance["device"], f"{run.provenance['seconds']:.0f} s,", run.prove
 # %% mystnb={"image": {"alt": "Two panels of learning curves over the epochs: loss and mean AUC; training thin, validation thick, a dotted line at the epoch that was kept."}}
 import matplotlib.pyplot as plt
 
-from clnbook import figures
+from clnbook import style, training
 
-plt.rcParams.update(figures.style())
+plt.rcParams.update(style.rc())
 figure, (upper, lower) = plt.subplots(
     2, 1, figsize=(3.5, 4.4), sharex=True, layout="constrained"
 )
 best = run.provenance["best_epoch"]
-figures.learning_curves(run.history, ["loss"], best, upper)
-_ = figures.learning_curves(run.history, ["auc"], best, lower)
+training.learning_curves(run.history, ["loss"], best, upper)
+_ = training.learning_curves(run.history, ["auc"], best, lower)
 
 # %% [markdown]
 # ## AUC on images it has not seen
@@ -73,6 +73,4 @@ _ = figures.learning_curves(run.history, ["auc"], best, lower)
 # part has no image with, or none without, the finding.
 
 # %% tags=["nbval-ignore-output"]
-from clnbook import tables
-
-tables.styled_label_auc(tables.label_auc(run))
+training.styled_label_auc(training.label_auc(run))

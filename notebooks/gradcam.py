@@ -31,14 +31,13 @@ parameters = Evaluation.from_notebook(globals())
 # %%
 from IPython.display import display
 
+from clnbook import gradcam, images, names, style, thresholds
 from clnlib import runs as records
-from clnbook import tables
 from clnlib.metrics import heatmaps, localisation as metrics
-from clnbook.tables import gradcam as cams
 
 found = records.study(parameters.study, parameters.runs)
-shown_runs = tables.paper_runs(found)
-chosen = dict(zip(tables.labels(shown_runs, found), shown_runs, strict=True))
+shown_runs = names.paper_runs(found)
+chosen = dict(zip(names.labels(shown_runs, found), shown_runs, strict=True))
 print(f"study {parameters.study}: {len(found)} finished runs, shown: {', '.join(chosen)}")
 
 # %% [markdown]
@@ -56,15 +55,15 @@ from clnlib.errors import InputError
 boxes, models = {}, {}
 for name, run in chosen.items():
     if records.attached(run, "gradcam") is None and run.weights.exists():
-        from clnlib.model import gradcam
+        from clnlib.model.gradcam import TARGETS, load_model, of_run, randomisation
 
         try:
-            models[name] = gradcam.load_model(run)
+            models[name] = load_model(run)
             rows = run.predictions[run.predictions["part"] != "train"]
-            pixels, maps = gradcam.of_run(run, rows, gradcam.TARGETS[:3], models[name])
+            pixels, maps = of_run(run, rows, TARGETS[:3], models[name])
             made = heatmaps.predictions(rows, maps, pixels.shape[1])
-            if cams.has_places(made):
-                sanity = gradcam.randomisation(run, rows[:32], model=models[name])
+            if gradcam.has_places(made):
+                sanity = randomisation(run, rows[:32], model=models[name])
                 records.attach(run, "gradcam_randomisation", sanity)
             records.attach(run, "gradcam", made)
         except InputError as error:
@@ -73,10 +72,10 @@ for name, run in chosen.items():
     if boxes[name] is None:
         print(f"{name}: no heat maps in this record, and no weights or images to make them from")
 boxes = {name: frame for name, frame in boxes.items() if frame is not None}
-placed = {name: frame for name, frame in boxes.items() if cams.has_places(frame)}
+placed = {name: frame for name, frame in boxes.items() if gradcam.has_places(frame)}
 if boxes:
     sizes = {name: chosen[name].parameters.image_size for name in boxes}
-    display(cams.resolution(boxes, sizes))
+    display(gradcam.resolution(boxes, sizes))
 
 # %% [markdown]
 # ## Figure 5: IoU accuracy against T
@@ -87,15 +86,13 @@ if boxes:
 # %% mystnb={"image": {"alt": "IoU accuracy on the test part against T, a plot per run: its box head, boxes from its heat maps by five threshold rules, the blind box in grey, and the paper's three numbers at T = 0.1."}}
 import matplotlib.pyplot as plt
 
-from clnbook import figures
-
-plt.rcParams.update(figures.style())
+plt.rcParams.update(style.rc())
 for name, frame in boxes.items():
-    curves = cams.curves(chosen[name], frame, parameters)
-    display(cams.styled_curves(curves, name))
+    curves = gradcam.curves(chosen[name], frame, parameters)
+    display(gradcam.styled_curves(curves, name))
     figure, axes = plt.subplots(figsize=(5.5, 4.5), layout="constrained")
     axes.set_title(name if name in placed else f"{name}: heat maps of one cell, left out")
-    figures.accuracy_by_threshold(curves, axes)
+    thresholds.draw(curves, axes)
     plt.show()
 
 # %% [markdown]
@@ -108,7 +105,7 @@ for name, frame in boxes.items():
 
 # %%
 for name, frame in placed.items():
-    display(cams.styled_beside(cams.beside_the_head(chosen[name], frame), name))
+    display(gradcam.styled_beside(gradcam.beside_the_head(chosen[name], frame), name))
 
 # %% [markdown]
 # ## Do the maps depend on what was learnt?
@@ -121,7 +118,7 @@ for name, frame in placed.items():
 for name in placed:
     sanity = records.attached(chosen[name], "gradcam_randomisation")
     if sanity is not None:
-        display(cams.styled_randomisation(sanity, name))
+        display(gradcam.styled_randomisation(sanity, name))
 
 # %% [markdown]
 # ## Figure 6: examples
@@ -134,14 +131,14 @@ for name in placed:
     run = chosen[name]
     test = run.part("test")
     shown = metrics.median_rows(test, run.findings)
-    cam = cams.boxes_of(run, boxes[name], "127", "true finding").reindex(shown.index)
-    shown[figures.images.CAM_BOX] = cam[records.PREDICTED_BOX]
+    cam = gradcam.boxes_of(run, boxes[name], "127", "true finding").reindex(shown.index)
+    shown[images.CAM_BOX] = cam[records.PREDICTED_BOX]
     try:
-        from clnlib.model import gradcam
+        from clnlib.model.gradcam import of_run
 
-        pixels, maps = gradcam.of_run(run, shown, model=models.get(name))
+        pixels, maps = of_run(run, shown, model=models.get(name))
         heat = heatmaps.to_grey(maps["true finding"], pixels.shape[1])
-        figure = figures.cam_gallery(shown, pixels, heat)
+        figure = gradcam.gallery(shown, pixels, heat)
         plt.show()
     except InputError as error:
         print(f"{name}: no pictures: {error}")

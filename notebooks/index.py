@@ -11,7 +11,7 @@
 from IPython.display import Markdown
 
 from clnlib import runs
-from clnbook.tables import start
+from clnbook import start
 
 phantom, pilot, trials = map(runs.study, ("phantom", "nih880-pilot", "nih880-trials"))
 Markdown(f"**What the paper claims.** {start.claimed()}")
@@ -20,20 +20,20 @@ Markdown(f"**What the paper claims.** {start.claimed()}")
 Markdown(f"""**What we found.**
 
 - *On the real images* we could not come near these numbers. Both stages with the paper's rates and
-  batches, but stage 1 cut short, on a few thousand of the 86,524 images: {start.found_on_real(pilot)}
+  batches, but stage 1 cut short, on a few thousand of the 86,524 images: {start.on_real(pilot)}
   See {{doc}}`method` for what differs from the paper's setting.
-- *Other settings on the real images*, with and without stage 1: {start.found_on_real(trials)}
-- *On drawn radiographs*, trained for minutes: {start.found_on_phantom(phantom)}
-- *In print*: {start.found_in_print()} See {{doc}}`audit`.""")
+- *Other settings on the real images*, with and without stage 1: {start.on_real(trials)}
+- *On drawn radiographs*, trained for minutes: {start.on_phantom(phantom)}
+- *In print*: {start.in_print()} See {{doc}}`audit`.""")
 
 # %% tags=["remove-input"] mystnb={"image": {"alt": "Mean IoU accuracy against the threshold T: the paper's printed CLN series lie high and fall slowly; our runs on real images lie in or below the grey band of the box that never sees the image."}}
 import matplotlib.pyplot as plt
 
-from clnbook import figures, tables
+from clnbook import names, style, thresholds
 
-plt.rcParams.update(figures.style())
+plt.rcParams.update(style.rc())
 figure, axes = plt.subplots(figsize=(3.5, 3.2), layout="constrained")
-_ = figures.accuracy_by_threshold(tables.curves(tables.paper_runs(pilot)), axes)
+_ = thresholds.draw(thresholds.curves(names.paper_runs(pilot)), axes)
 
 # %% [markdown]
 # *Mean IoU accuracy on the real images: the share of boxes whose overlap with the expert's (IoU) is

@@ -25,8 +25,8 @@ parameters = Evaluation.from_notebook(globals())
 # %%
 from IPython.display import display
 
+from clnbook import localisation, names, style, summary, thresholds
 from clnlib import runs as records
-from clnbook import tables
 
 found = records.study(parameters.study, parameters.runs)
 print(f"study {parameters.study}: {len(found)} finished runs")
@@ -38,7 +38,7 @@ print(f"study {parameters.study}: {len(found)} finished runs")
 # where that is not the paper's. A number no better than the blind box's shows no use of the image.
 
 # %%
-tables.styled_settings(tables.by_setting(found, parameters))
+summary.styled_settings(summary.by_setting(found, parameters))
 
 # %% [markdown]
 # ## Every run
@@ -46,7 +46,7 @@ tables.styled_settings(tables.by_setting(found, parameters))
 # A name says only what tells a run from the others; all of it is in the receipt.
 
 # %%
-tables.overview(found, parameters)
+summary.overview(found, parameters)
 
 # %% [markdown]
 # ## Table 1
@@ -57,10 +57,10 @@ tables.overview(found, parameters)
 # again cannot vary the share; in the network's rows Wilson's interval over boxes stands there.
 
 # %%
-chosen = tables.paper_runs(found)
-names = tables.labels(chosen, found)
-for name, run in zip(names, chosen, strict=True):
-    display(tables.styled(tables.localisation(run, parameters), name))
+chosen = names.paper_runs(found)
+labels = names.labels(chosen, found)
+for name, run in zip(labels, chosen, strict=True):
+    display(localisation.styled(localisation.table(run, parameters), name))
 
 # %% [markdown]
 # ## Figure 2: mean IoU accuracy against T
@@ -71,11 +71,9 @@ for name, run in zip(names, chosen, strict=True):
 # %% mystnb={"image": {"alt": "Mean IoU accuracy against the threshold T from 0.1 to 0.7: the study's networks as thick coloured lines in bands, the blind box grey, the paper's printed series thin and dashed. The numbers of the study's lines are in the table of every run above."}}
 import matplotlib.pyplot as plt
 
-from clnbook import figures
-
-plt.rcParams.update(figures.style())
+plt.rcParams.update(style.rc())
 figure, axes = plt.subplots(figsize=(5.5, 4.5), layout="constrained")
-_ = figures.accuracy_by_threshold(tables.curves(chosen, parameters), axes)
+_ = thresholds.draw(thresholds.curves(chosen, parameters), axes)
 
 # %% [markdown]
 # ## Figure 7: decrease with T
@@ -86,7 +84,8 @@ _ = figures.accuracy_by_threshold(tables.curves(chosen, parameters), axes)
 
 # %% mystnb={"image": {"alt": "Decrease of the mean IoU accuracy in per cent of that at T = 0.1, against T: the study's networks in bands, the blind box grey, the printed series thin and dashed; all rise with T."}}
 figure, axes = plt.subplots(figsize=(5.5, 4.5), layout="constrained")
-_ = figures.decay(tables.decay(chosen, parameters), axes)
+decay = thresholds.curves(chosen, parameters, relative=True)
+_ = thresholds.draw(decay, axes, relative=True)
 
 # %% [markdown]
 # ## What the convention is worth
@@ -100,5 +99,5 @@ _ = figures.decay(tables.decay(chosen, parameters), axes)
 # - `gated=yes`: a wrongly predicted finding is a miss.
 
 # %%
-for name, run in zip(names, chosen, strict=True):
-    display(tables.styled_effects(tables.convention_effects(run), name))
+for name, run in zip(labels, chosen, strict=True):
+    display(localisation.styled_effects(localisation.effects(run), name))

@@ -7,10 +7,10 @@
 # they are, they are not Eq. 3. Every number is computed while the page is made.
 
 # %% tags=["remove-stderr"]
-from clnbook import kerascv
-from clnbook.tables.style import page
+from clnbook import losses, style
+from clnbook.style import page
 
-library = kerascv.library()
+library = losses.library()
 print("KerasCV", library.__version__ if library else "is not installed: only ours is shown")
 
 # %% [markdown]
@@ -21,7 +21,7 @@ print("KerasCV", library.__version__ if library else "is not installed: only our
 
 # %%
 page(
-    kerascv.one_sample_learns(),
+    losses.one_sample_learns(),
     "Length of each sample's gradient; four boxes, each further off than the one before",
 )
 
@@ -33,7 +33,7 @@ page(
 
 # %%
 page(
-    kerascv.weights_mask(),
+    losses.weights_mask(),
     "Length of each sample's gradient under sample_weight",
 )
 
@@ -45,7 +45,7 @@ page(
 
 # %%
 page(
-    kerascv.default_modes(),
+    losses.default_modes(),
     "Loss of a batch of overlapping boxes, and of a batch of disjoint ones",
 )
 
@@ -57,7 +57,7 @@ page(
 
 # %%
 page(
-    kerascv.shape_term(),
+    losses.shape_term(),
     "Complete IoU loss of a square and a flat box of one centre, and the term v within it",
 ).format(precision=5)
 
@@ -69,7 +69,7 @@ page(
 
 # %%
 page(
-    kerascv.refusals(),
+    losses.refusals(),
     "Attempts, and the first line of the error",
 )
 
@@ -83,7 +83,7 @@ page(
 # %%
 from clnlib.data import nih
 
-shares = kerascv.without_gradient(nih.load_boxes())
+shares = losses.without_gradient(nih.load_boxes())
 page(
     shares,
     "Share of expert boxes without a gradient of 1 − IoU, by the start of the box layer's bias",
@@ -92,10 +92,8 @@ page(
 # %% mystnb={"image": {"alt": "Bars per backbone and start: the share of boxes without a gradient with the box layer's bias at zeros and at the mean box. The numbers are in the table above."}}
 import matplotlib.pyplot as plt
 
-from clnbook import figures
-
-plt.rcParams.update(figures.style())
+plt.rcParams.update(style.rc())
 figure, axes = plt.subplots(figsize=(3.5, 2), layout="constrained")
-_ = shares[::-1].plot.barh(ax=axes, color=[figures.BLIND, figures.TRUE], legend=False)
+_ = shares[::-1].plot.barh(ax=axes, color=[style.BLIND, style.TRUE], legend=False)
 _ = figure.legend(loc="outside lower center", ncols=2)
 _ = axes.set(xlim=(0, 1), title="share of boxes without gradient")

@@ -49,12 +49,13 @@ from pathlib import Path
 
 from IPython.display import display
 
-from clnbook import figures
+from clnbook.images import prediction
+from clnbook.style import save
 from clnlib.data.images import read_grey
 from clnlib.model.predict import image_files
 
 files = {file.name: file for file in image_files(parameters.images)}
 for _, row in table[table["problem"] == ""].head(parameters.show).iterrows():
-    figure = figures.prediction(read_grey(files[row["image"]]), row)
+    figure = prediction(read_grey(files[row["image"]]), row)
     display(figure)
-    figures.save(figure, Path(parameters.out) / f"{row['image']}.box.png")
+    save(figure, Path(parameters.out) / f"{row['image']}.box.png")

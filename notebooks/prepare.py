@@ -63,9 +63,9 @@ splits.leakage(split)
 # %% tags=["shows-images"] mystnb={"image": {"alt": "One image per finding with its expert box in green."}}
 import matplotlib.pyplot as plt
 
-from clnbook import figures
+from clnbook import images, style
 
-plt.rcParams.update(figures.style())
+plt.rcParams.update(style.rc())
 rows = [split.index[split["finding"] == finding][0] for finding in order]
 first = split.loc[rows]
-_ = figures.gallery(first, store.images[first["image"].map(store.index)])
+_ = images.gallery(first, store.images[first["image"].map(store.index)])

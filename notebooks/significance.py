@@ -32,17 +32,17 @@ chosen = records.study(parameters.study, parameters.runs)
 # correlation: +1 where every finding is in favour.
 
 # %%
-from clnbook import tables
+from clnbook import significance
 
-auc = tables.auc_claims()
-tables.styled_claims(auc, "Table 2: CLN-MobileNetV3Small against each method, two-sided p")
+auc = significance.auc_claims()
+significance.styled_claims(auc, "Table 2: CLN-MobileNetV3Small against each method, two-sided p")
 
 # %% [markdown]
 # How many of the statements hold under each way of counting: those of a difference, and those of no
 # difference.
 
 # %%
-tables.claims_tally(auc)
+significance.claims_tally(auc)
 
 # %% [markdown]
 # Eight pairs bound what any test can show: the smallest two-sided p is 2 / 2⁸, reached when every
@@ -62,17 +62,17 @@ print(f"of {len(auc)} comparisons under Holm: {auc['smallest_p'].min() * len(auc
 # compared methods where the table has five; "p ≪ 0.01" is read as p < 0.001.
 
 # %%
-accuracy = tables.accuracy_claims()
-tables.styled_claims(accuracy, "Table 1: CLN-CheXNet against each method, T pooled, two-sided p")
+accuracy = significance.accuracy_claims()
+significance.styled_claims(accuracy, "Table 1: CLN-CheXNet against each method, T pooled, two-sided p")
 
 # %%
-tables.claims_tally(accuracy)
+significance.claims_tally(accuracy)
 
 # %% [markdown]
 # The same at each T alone, eight pairs, exact (–: one of the two rows is not legible):
 
 # %%
-tables.styled_by_threshold(tables.accuracy_by_threshold(), "Table 1: exact p at each T alone")
+significance.styled_by_threshold(significance.accuracy_by_threshold(), "Table 1: exact p at each T alone")
 
 # %% [markdown]
 # ## What nested thresholds do
@@ -84,8 +84,8 @@ tables.styled_by_threshold(tables.accuracy_by_threshold(), "Table 1: exact p at 
 # error of the simulation; the last row has as many pairs without the nesting.
 
 # %%
-nested = tables.nested_thresholds()
-tables.styled_nested(
+nested = significance.nested_thresholds()
+significance.styled_nested(
     nested, "Share of comparisons of equally good methods that Wilcoxon's test calls different"
 )
 
@@ -107,7 +107,7 @@ for name in ("T = 0.1", "mean over T", "pooled over T"):
 from clnlib.metrics import paired
 
 compared = paired.compare_runs(chosen, parameters)
-print(tables.runs_told(compared))
+print(significance.runs_in_words(compared))
 
 # %%
-tables.styled_runs(compared, chosen, f"Runs of {parameters.study} in pairs, by resampled patients")
+significance.styled_runs(compared, chosen, f"Runs of {parameters.study} in pairs, by resampled patients")

@@ -67,14 +67,14 @@ for warning in run.provenance["warnings"]:
 # %% mystnb={"image": {"alt": "Three panels of learning curves over the epochs: losses; accuracy and IoU; shares of boxes without overlap and of empty boxes. Training thin, validation thick, a dotted line at the epoch that was kept."}}
 import matplotlib.pyplot as plt
 
-from clnbook import figures
+from clnbook import images, style, summary, training
 
-plt.rcParams.update(figures.style())
+plt.rcParams.update(style.rc())
 figure, panels = plt.subplots(3, 1, figsize=(3.5, 6.5), sharex=True, layout="constrained")
 names = (["loss", "finding_loss", "box_loss"], ["finding_accuracy", "box_iou"],
          ["box_no_overlap", "box_empty"])  # fmt: skip
 for axes, columns in zip(panels, names, strict=True):
-    figures.learning_curves(run.history, columns, run.provenance["best_epoch"], axes)
+    training.learning_curves(run.history, columns, run.provenance["best_epoch"], axes)
 
 # %% [markdown]
 # ## The test, beside a box that never sees the image
@@ -83,14 +83,12 @@ for axes, columns in zip(panels, names, strict=True):
 # training boxes, and it is told the true finding, which the network is not.
 
 # %% tags=["nbval-ignore-output"]
-from clnbook import tables
-
-numbers = tables.summary(run)
-tables.styled_summary(numbers)
+numbers = summary.summary(run)
+summary.styled(numbers)
 
 # %% mystnb={"image": {"alt": "IoU accuracy against T: the network and the blind box, each in the band of its interval. The numbers are in the table above."}}
 figure, axes = plt.subplots(figsize=(3.5, 2.6), layout="constrained")
-_ = figures.accuracy_curves(numbers, axes)
+_ = training.accuracy(numbers, axes)
 
 # %% [markdown]
 # ## True and predicted boxes
@@ -104,4 +102,4 @@ from clnlib.metrics import localisation as metrics
 _, _, store = sources.prepared(parameters)
 test = run.part("test")
 shown = metrics.median_rows(test, run.findings)
-_ = figures.gallery(shown, store.images[shown["image"].map(store.index)])
+_ = images.gallery(shown, store.images[shown["image"].map(store.index)])

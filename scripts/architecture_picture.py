@@ -8,18 +8,18 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 
-from clnbook import figures
-from clnlib.model import complexity, network
+from clnbook import complexity, style
+from clnlib.model import network
 
 BACKBONE = "mobilenetv3small"
 
 
 def main() -> None:
     file = Path(sys.argv[1] if len(sys.argv) > 1 else "book/architecture.svg")
-    plt.rcParams.update(figures.style())
+    plt.rcParams.update(style.rc())
     figure, axes = plt.subplots(figsize=(3.5, 5), layout="constrained")
-    figures.architecture(complexity.blocks(network.build_cln(BACKBONE)), axes)
-    figures.save(figure, file)
+    complexity.draw(complexity.blocks(network.build_cln(BACKBONE)), axes)
+    style.save(figure, file)
     print(file)
 
 

@@ -6,7 +6,7 @@ python scripts/readme_picture.py runs/phantom/<run>
 import sys
 from pathlib import Path
 
-from clnbook import figures
+from clnbook import images, style
 from clnlib import runs
 from clnlib.data import sources
 from clnlib.errors import InputError
@@ -22,7 +22,7 @@ def main() -> None:
     _, _, store = sources.prepared(run.parameters)
     test = run.part("test")
     rows = metrics.median_rows(test, run.findings)
-    figures.save(figures.gallery(rows, store.images[rows["image"].map(store.index)]), TARGET)
+    style.save(images.gallery(rows, store.images[rows["image"].map(store.index)]), TARGET)
 
 
 if __name__ == "__main__":

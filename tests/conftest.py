@@ -1,6 +1,7 @@
-"""What several test files share: one small finished run, and a place for stores and runs."""
+"""What several test files share: one small finished run, a place for stores and runs, axes."""
 
 import os
+import sys
 from pathlib import Path
 
 import hypothesis
@@ -8,6 +9,7 @@ import pytest
 from small import SMALL
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ["MPLBACKEND"] = "Agg"
 
 # A busy machine is no failure: no test asserts a time.
 hypothesis.settings.register_profile("no-deadline", deadline=None)
@@ -24,6 +26,25 @@ def small_run(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CLN_HOME", str(home))
         yield train(Train.check(SMALL))
+
+
+@pytest.fixture
+def axes():
+    """Axes as wide as a column, in the pages' style."""
+    import matplotlib.pyplot as plt
+
+    from clnbook import style
+
+    with plt.rc_context(style.rc()):
+        yield plt.subplots(figsize=(3.5, 2.8), layout="constrained")[1]
+
+
+@pytest.fixture(autouse=True)
+def closed():
+    """No figure outlives its test."""
+    yield
+    if plt := sys.modules.get("matplotlib.pyplot"):
+        plt.close("all")
 
 
 @pytest.fixture

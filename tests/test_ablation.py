@@ -2,15 +2,16 @@
 
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import numpy as np
 import oracle
 import pandas as pd
 import pytest
+from matplotlib.colors import to_hex
+from pictures import off_palette
 from sklearn.metrics import roc_auc_score
 
-from clnbook import by_lambda as ablation
-from clnbook import published, tables
-from clnbook.tables import ablation as pages
+from clnbook import ablation, published, style, summary
 from clnlib.errors import InputError
 from clnlib.findings import BOXED
 from clnlib.metrics import bootstrap
@@ -45,14 +46,14 @@ def a_run(lam=0.4, seed=0, backbone="chexnet", findings=FINDINGS, split=0, **oth
     return Run(folder, parameters, pd.DataFrame(), table, {"findings": list(findings)})
 
 
-def over_lambda(runs: list[Run], conventions=PAPER, chosen=None) -> pd.DataFrame:
-    return ablation.by_lambda(runs, conventions, chosen or {"chexnet": 0.4}, R)
+def over_lambda(runs: list[Run], conventions=PAPER) -> pd.DataFrame:
+    return ablation.table(runs, conventions, R)
 
 
 def numbers(run: Run, conventions=PAPER) -> list[float]:
     """scikit-learn's AUC and the metrics' accuracies, in the order of the quantities."""
     test = run.part("test")
-    accuracy = metrics.iou_accuracy(test, run.findings, ablation.THRESHOLDS, conventions)
+    accuracy = metrics.iou_accuracy(test, run.findings, summary.FEW, conventions)
     first = test if conventions.rows == "boxes" else test.drop_duplicates("image")
     same = "image" if conventions.rows == "images" else list(TRUE_BOX)
     areas = [
@@ -84,9 +85,9 @@ def test_intervals_are_those_of_the_summary():
     """One run alone has the very interval that its own notebook tells."""
     run = a_run()
     frame = over_lambda([run]).set_index("quantity")
-    expected = tables.summary(run, resamples=R).loc[list(ablation.QUANTITIES)]
+    expected = summary.summary(run, resamples=R).loc[list(ablation.QUANTITIES)]
     np.testing.assert_allclose(frame["value"], expected["network"])
-    np.testing.assert_allclose(frame[["low", "high"]], expected[["low", "high"]])
+    np.testing.assert_allclose(frame[["low", "high"]], expected[["network low", "network high"]])
 
 
 def test_seeds_are_averaged():
@@ -112,7 +113,7 @@ def test_differences_are_paired():
         low, chosen = (metrics.iou_accuracy(d, FINDINGS, [0.3])["Mean"].iloc[0] for d in drawn)
         gaps.append(low - chosen)
     expected = [gaps[0], *np.quantile(gaps[1:], [0.025, 0.975])]
-    names = ["difference", "difference_low", "difference_high"]
+    names = ["difference", "difference low", "difference high"]
     np.testing.assert_allclose(got[names].astype(float), expected, atol=1e-12)
 
 
@@ -130,7 +131,7 @@ def test_equal_predictions_differ_by_nothing():
     one, other = a_run(0.4), a_run(0.9)
     same = Run(other.folder, other.parameters, other.history, one.predictions, one.provenance)
     rows = over_lambda([one, same]).query("lam == 0.9")
-    names = ["difference", "difference_low", "difference_high"]
+    names = ["difference", "difference low", "difference high"]
     assert (rows[names] == 0).all().all()
 
 
@@ -164,11 +165,11 @@ def test_a_readers_own_findings():
     is_auc = frame["quantity"] == "mean AUC"
     assert frame.loc[is_auc, ["value", "low", "high"]].isna().all().all()
     assert frame.loc[~is_auc, "value"].notna().all()
-    ranges = ablation.ranges(frame, published.lambda_ranges())
+    ranges = ablation.ranges(frame, [a_run(findings=("wrist",))])
     assert ranges["number"].tolist() == [0, 2, 2, 2, 2]
-    for show in (pages.styled_values, pages.styled_differences):
+    for show in (ablation.styled, ablation.styled_differences):
         assert "–" in show(frame).to_html()
-    assert pages.styled_ranges(ranges).to_html()
+    assert ablation.styled_ranges(ranges).to_html()
 
 
 # ranges
@@ -182,7 +183,7 @@ def test_ranges_by_hand():
         for lam, auc, accuracy in ((0.9, 0.8, 0.5), (0.1, 0.7, 0.5), (0.4, 0.6, 0.2))
         for q, v in (("mean AUC", auc), ("IoU accuracy, T = 0.1", accuracy))
     ]
-    got = ablation.ranges(pd.DataFrame(rows), published.lambda_ranges())
+    got = ablation.ranges(pd.DataFrame(rows), [a_run(findings=BOXED)])
     auc = got.loc[("chexnet", "", "mean AUC")]
     assert auc.tolist() == pytest.approx([3, 0.6, 0.8, 0.1, 0.9, 0.818, 0.887, 0.021])
     accuracy = got.loc[("chexnet", "", "IoU accuracy, T = 0.1")]
@@ -193,7 +194,7 @@ def test_ranges_by_hand():
 
 def test_a_range_of_one():
     """A single λ has no deviation."""
-    got = ablation.ranges(over_lambda([a_run()]), published.lambda_ranges())
+    got = ablation.ranges(over_lambda([a_run()]), [a_run()])
     assert (got["number"] == 1).all() and (got["min"] == got["max"]).all()
     assert got["sd"].isna().all()
 
@@ -205,7 +206,7 @@ def test_no_best_where_there_is_nothing_to_choose():
         for lam in (0.1, 0.4)
     ]
     for frame in (pd.DataFrame(rows), pd.DataFrame(rows[:1])):
-        assert ablation.ranges(frame, published.lambda_ranges())["best"].isna().all()
+        assert ablation.ranges(frame, [a_run()])["best"].isna().all()
 
 
 def test_printed_ranges():
@@ -228,10 +229,11 @@ def test_printed_ranges():
 
 def test_printed_ranges_belong_to_the_paper_s_findings():
     """A reader's own findings do not stand beside numbers printed for others."""
-    printed = published.lambda_ranges()
     ours = [a_run(findings=BOXED), a_run(0.1, findings=BOXED)]
-    pd.testing.assert_frame_equal(pages.printed_ranges(ours), printed)
-    mixed = ablation.ranges(over_lambda([a_run()]), pages.printed_ranges([ours[0], a_run()]))
+    got = ablation.ranges(over_lambda(ours), ours).loc[("chexnet", "", "mean AUC")]
+    printed = published.lambda_ranges().loc["chexnet", ["auc_low", "auc_high", "auc_sd"]]
+    assert got[["paper_min", "paper_max", "paper_sd"]].tolist() == printed.tolist()
+    mixed = ablation.ranges(over_lambda([a_run()]), [ours[0], a_run()])
     assert mixed[["paper_min", "paper_max", "paper_sd"]].isna().all().all()
     assert mixed["number"].eq(1).all()
 
@@ -243,14 +245,70 @@ def test_pages_tell_the_frame():
     """Values with intervals, signed differences, settings in words, a caption on each table."""
     frame = over_lambda([a_run(0.4, augment=True), a_run(0.1, augment=True), a_run(augment=False)])
     row = frame.iloc[0]
-    text = pages.styled_values(frame).to_html()
+    text = ablation.styled(frame).to_html()
     for part in (f"{row['value']:.2f}", f"({row['low']:.2f}–{row['high']:.2f})", "<caption>"):
         assert part in text
     assert "chexnet, setting 2: augment=False." in text
-    text = pages.styled_differences(frame).to_html()
+    text = ablation.styled_differences(frame).to_html()
     row = frame[frame["difference"].notna()].iloc[1]
-    ends = [row["difference"], row["difference_low"], row["difference_high"]]
+    ends = [row["difference"], row["difference low"], row["difference high"]]
     assert all(f"{abs(end):.2f}" in text for end in ends)
     assert text.count("<tr>") == 3  # two of heads, one pair of λ
-    none = pages.styled_differences(over_lambda([a_run(0.9)])).to_html()
+    none = ablation.styled_differences(over_lambda([a_run(0.9)])).to_html()
     assert "<td" not in none
+
+
+# Figure 4
+
+
+def lambdas(values: dict[float, float], backbone: str = "chexnet") -> pd.DataFrame:
+    rows = [
+        {"backbone": backbone, "setting": "", "lam": lam, "quantity": quantity,
+         "value": value + shift, "low": value + shift - 0.03, "high": value + shift + 0.05}
+        for lam, value in values.items()
+        for quantity, shift in (("mean AUC", 0.2), ("IoU accuracy, T = 0.1", 0))
+    ]  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def test_panel(axes):
+    """Values at their λ, a break where one was not run, and bars from low to high."""
+    ablation.panel(lambdas({0.1: 0.5, 0.2: 0.4, 0.9: 0.3}), axes)
+    auc, accuracy = axes.containers
+    assert [c.get_label() for c in axes.containers] == ["mean AUC", "IoU accuracy, T = 0.1"]
+    for container, values in ((auc, [0.7, 0.6, 0.5]), (accuracy, [0.5, 0.4, 0.3])):
+        x, y = (np.asarray(d, dtype=float) for d in container.lines[0].get_data())
+        np.testing.assert_allclose(x, np.arange(1, 10) / 10, atol=0.0121)
+        np.testing.assert_allclose(y[[0, 1, 8]], values)
+        assert np.isnan(y[2:8]).all()
+        first = container.lines[2][0].get_segments()[0]
+        np.testing.assert_allclose(first[:, 1], [values[0] - 0.03, values[0] + 0.05])
+    assert to_hex(auc.lines[0].get_color()).upper() == style.OTHER
+    assert not off_palette(axes)
+
+
+@pytest.mark.parametrize("lam", [0.0, 0.25, 1.0, 0.30000000000000004])
+def test_panel_of_any_single_lambda(axes, lam):
+    """One λ, on the paper's grid or off it, is one point."""
+    ablation.panel(lambdas({lam: 0.5}), axes)
+    x, y = (np.asarray(d, dtype=float) for d in axes.containers[0].lines[0].get_data())
+    assert x[~np.isnan(y)] == pytest.approx([lam], abs=0.0121)
+    assert y[~np.isnan(y)] == pytest.approx([0.7])
+
+
+@pytest.mark.parametrize("number", [1, 3, 6])
+def test_panels(number):
+    """A panel per backbone, one legend; every panel with nothing below it tells its λ."""
+    frame = pd.concat([lambdas({0.1: 0.5, 0.4: 0.4}, f"net {k}") for k in range(number)])
+    with plt.rc_context(style.rc()):
+        figure = ablation.panels(frame)
+    used = [axes for axes in figure.axes if axes.containers]
+    assert [axes.get_title() for axes in used] == [f"net {k}" for k in range(number)]
+    assert not any(axes.get_legend() for axes in used)
+    (legend,) = figure.legends
+    assert [t.get_text() for t in legend.get_texts()] == ["mean AUC", "IoU accuracy, T = 0.1"]
+    assert [axes.get_xlabel() for axes in used[-2:]] == ["λ"] * min(number, 2)
+    figure.canvas.draw()
+    assert all(axes.get_window_extent().height > 100 for axes in used)  # pixels of 144 an inch
+    two = ablation.panels(pd.concat([lambdas({0.1: 0.5}).assign(setting=s) for s in "12"]))
+    assert [axes.get_title() for axes in two.axes] == ["chexnet, setting 1", "chexnet, setting 2"]

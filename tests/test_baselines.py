@@ -1,12 +1,19 @@
-"""Image-blind boxes are what they are said to be, and know nothing of validation and test."""
+"""Image-blind boxes are what they are said to be, know nothing of the test, and are shown so."""
 
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from matplotlib.text import Text
+from pictures import names_beside, off_palette, rectangles
+from records import EVERY, run_of
+from records import FINDINGS as THREE
 
+from clnbook import baselines as page
+from clnbook import published
 from clnlib.errors import InputError
+from clnlib.findings import BOXED
 from clnlib.metrics import baselines, boxes
 from clnlib.metrics import localisation as metrics
 from clnlib.metrics.baselines import AGNOSTIC, BASELINES, BEST, MEDIAN, MEDOID
@@ -143,3 +150,86 @@ def test_blind_is_the_class_medoid():
     """The box beside every number of a page is the class medoid's."""
     table = rows()
     pd.testing.assert_frame_equal(baselines.blind(table), baselines.predict(MEDOID, table))
+
+
+def test_blind_accuracy():
+    """Every baseline's accuracy is the metric's; best-per-threshold has another box at every T."""
+    run = run_of()
+    got = page.table(run, resamples=20)
+    got = got.set_index(["series", "T", "finding"])["value"].sort_index()
+    for name in baselines.BASELINES:
+        for t in (0.1, 0.5):
+            rows = baselines.predict(name, run.predictions, t).loc[run.part("test").index]
+            expected = metrics.iou_accuracy(rows, THREE, (t,)).loc[t, EVERY]
+            assert got[name, t][EVERY].tolist() == pytest.approx(expected.tolist())
+    network = metrics.iou_accuracy(run.part("test"), THREE).loc[0.3, EVERY]
+    assert got["network", 0.3][EVERY].tolist() == pytest.approx(network.tolist())
+    html = page.styled(page.table(run, resamples=5), "run").to_html()
+    assert "best-per-threshold" in html and "nan" not in html
+
+
+def test_beaten_by_hand():
+    """Legible cells that a box exceeds: a box with 0.8 everywhere beats the cells below 0.8."""
+    lines = [
+        ("always", t, f, 0.8) for t in metrics.THRESHOLDS for f in ("Cardiomegaly", "Mass", "crack")
+    ]
+    frame = pd.DataFrame(lines, columns=["series", "T", "finding", "value"])
+    got = page.beaten(frame)
+    cln, published_methods = (got.loc[name, "always"] for name in page.FAMILIES.values())
+    printed = published.table1().query("finding in ['Cardiomegaly', 'Mass']")
+    printed = printed[printed["transcription"] == "ok"]
+    assert cln.loc["T = 0.7", "cells"] == 12  # six variants, two findings
+    # Of Table 1's rows at T = 0.7: 0.74, 0.77 of Cardiomegaly, and all six of Mass.
+    assert cln.loc["T = 0.7", "beaten"] == 8
+    values = printed.loc[printed["family"] == "cln", "value"]
+    assert cln.loc["all T"].tolist() == [(values < 0.8).sum(), len(values)]
+    assert published_methods.loc["all T", "cells"] == (printed["family"] == "sota").sum()
+    styled = page.styled_beaten(got, "a split")
+    assert "all T" in styled.to_html() and styled.caption.startswith("a split: legible cells")
+
+
+def test_beaten_without_the_papers_findings():
+    """A reader's own findings have no printed cell: none of none, shown as a dash."""
+    frame = pd.DataFrame({"series": "always", "T": 0.1, "finding": ["crack"], "value": 1.0})
+    got = page.beaten(frame)
+    assert (got["cells"] == 0).all()
+    assert (page.styled_beaten(got, "a").data == "–").all().all()
+
+
+def test_blind_boxes():
+    """The picture's boxes are the fitted ones, by baseline and finding."""
+    run = run_of()
+    got = page.boxes(run)
+    assert list(got) == ["class-medoid", "class-median", "class-agnostic",
+                         "best-per-threshold, T = 0.5"]  # fmt: skip
+    medoids = baselines.fitted("class-medoid", run.predictions)
+    assert got["class-medoid"] == {f: medoids.loc[f].tolist() for f in THREE}
+
+
+def eight_boxes(shift: float = 0) -> dict[str, tuple[float, ...]]:
+    return {f: (0.05 * k, 0.4 + shift, 0.3 + 0.05 * k, 0.6) for k, f in enumerate(BOXED)}
+
+
+def test_blind_boxes_are_drawn(axes):
+    """Each box at its place in a frame whose y grows downwards; looks tell findings apart."""
+    page.draw(eight_boxes(), axes)
+    np.testing.assert_allclose([b for b, _ in rectangles(axes)], list(eight_boxes().values()))
+    looks = {
+        (colour, p.get_lw()) for (_, colour), p in zip(rectangles(axes), axes.patches, strict=True)
+    }
+    assert len(looks) == 8
+    assert (axes.get_xlim(), axes.get_ylim()) == ((0, 1), (1, 0))
+    assert {text.get_text(): text.xy for text in names_beside(axes)} == {
+        f: pytest.approx((box[2], 0.5)) for f, box in eight_boxes().items()
+    }
+    assert not off_palette(axes)
+    axes.figure.canvas.draw()
+    boxes = [Text.get_window_extent(text) for text in names_beside(axes)]
+    assert not any(a.overlaps(b) for k, a in enumerate(boxes) for b in boxes[:k])
+
+
+def test_blind_boxes_leave_out_empty_ones(axes):
+    """A box without area or without coordinates is neither drawn nor named."""
+    empty = {"Mass": (np.nan,) * 4, "Nodule": (0.5, 0.5, 0.5, 0.7)}
+    page.draw(eight_boxes() | empty, axes)
+    assert len(axes.patches) == len(names_beside(axes)) == 6

@@ -8,9 +8,12 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from matplotlib.colors import to_hex
+from pictures import band_at, off_palette
 from sklearn.metrics import confusion_matrix, roc_auc_score, roc_curve
 
-from clnbook import published, tables
+from clnbook import classification as page
+from clnbook import published
 from clnlib.findings import BOXED
 from clnlib.metrics import bootstrap, classification
 from clnlib.metrics.localisation import MEAN
@@ -200,10 +203,10 @@ def test_confusion_agrees_with_scikit_learn():
 def test_classification_table():
     """Values are the metrics', the percentile interval is a loop's, sizes are those of the part."""
     table = pd.concat([predictions(), predictions(9).assign(part="train")], ignore_index=True)
-    got = tables.classification(run_of(table), resamples=40, seed=2).set_index("finding")
+    got = page.table(run_of(table), resamples=40).set_index("finding")
     rows = table[table["part"] == "test"]
     assert got["value"].to_dict() == pytest.approx(oracle.auc(rows, FINDINGS).to_dict())
-    drawn = bootstrap.counts(rows["patient"], 40, seed=2)[1:]
+    drawn = bootstrap.counts(rows["patient"], 40)[1:]
     loop = [
         [roc_auc_score(rows["finding"] == f, rows[PROBABILITY + f], sample_weight=w) for w in drawn]
         for f in FINDINGS
@@ -218,7 +221,7 @@ def test_classification_table():
 def test_classification_bca_is_that_of_the_bootstrap():
     """BCa ends come from leaving out one patient, not one row; the mean's from the mean's."""
     table = predictions()
-    got = tables.classification(run_of(table), resamples=300).set_index("finding")
+    got = page.table(run_of(table), resamples=300).set_index("finding")
     drawn, left = (
         np.stack(
             [bootstrap.auc(table["finding"] == f, table[PROBABILITY + f], counts) for f in FINDINGS]
@@ -231,15 +234,15 @@ def test_classification_bca_is_that_of_the_bootstrap():
     assert left.shape == (3, 30)
     for k, name in enumerate(FINDINGS):
         expected = bootstrap.bca(drawn[k], left[k])
-        assert got.loc[name, ["value", "bca_low", "bca_high"]].tolist() == pytest.approx(expected)
+        assert got.loc[name, ["value", "bca low", "bca high"]].tolist() == pytest.approx(expected)
     expected = bootstrap.bca(drawn.mean(axis=0), left.mean(axis=0))
-    assert got.loc[MEAN, ["value", "bca_low", "bca_high"]].tolist() == pytest.approx(expected)
+    assert got.loc[MEAN, ["value", "bca low", "bca high"]].tolist() == pytest.approx(expected)
 
 
 def test_classification_by_images():
     """With rows=images every boxed finding of an image counts as true at once."""
     table = predictions()
-    got = tables.classification(run_of(table), IMAGES, resamples=10).set_index("finding")
+    got = page.table(run_of(table), IMAGES, resamples=10).set_index("finding")
     images = table.drop_duplicates("image")
     for name in FINDINGS:
         has = images["image"].isin(table.loc[table["finding"] == name, "image"])
@@ -255,16 +258,16 @@ def test_several_findings_bar_an_auc_of_one():
     for name in FINDINGS:
         having = table.loc[table["finding"] == name, "image"]
         table[PROBABILITY + name] = table["image"].isin(having).astype(float)
-    by_boxes = tables.classification(run_of(table), resamples=10)
-    by_images = tables.classification(run_of(table), IMAGES, resamples=10)
-    assert (by_images[["value", "low", "high", "bca_low", "bca_high"]] == 1).all().all()
+    by_boxes = page.table(run_of(table), resamples=10)
+    by_images = page.table(run_of(table), IMAGES, resamples=10)
+    assert (by_images[["value", "low", "high", "bca low", "bca high"]] == 1).all().all()
     assert (by_boxes["value"] < 1).all()
 
 
 def test_classification_beside_the_paper():
     """The paper's cell is that of the same backbone; whether it is inside is told where known."""
     table = predictions()
-    got = tables.classification(run_of(table, backbone="xception"), resamples=30)
+    got = page.table(run_of(table, backbone="xception"), resamples=30)
     printed = published.table2().query("method == 'CLN-Xception'").set_index("finding")["value"]
     each, mean = got.iloc[:-1], got.iloc[-1]
     assert each["paper"].tolist() == printed[list(FINDINGS)].tolist()
@@ -273,7 +276,7 @@ def test_classification_beside_the_paper():
     assert np.isnan(mean["paper"]) and mean["paper_inside"] is pd.NA  # three findings, not eight
     own = table.rename(columns=dict(zip(SHARES, ["p_a", "p_b", "p_c"], strict=True)))
     own["finding"] = own["finding"].map(dict(zip(FINDINGS, "abc", strict=True)))
-    got = tables.classification(run_of(own, ("a", "b", "c")), resamples=30).iloc[:-1]
+    got = page.table(run_of(own, ("a", "b", "c")), resamples=30).iloc[:-1]
     assert got["paper"].isna().all() and got["paper_inside"].isna().all()
 
 
@@ -281,26 +284,26 @@ def test_classification_shows_what_is_missing():
     """A finding without test boxes is a row of NaN, left out of the mean; no warning, no error."""
     table = predictions()
     some = table[table["finding"] != "Mass"]
-    got = tables.classification(run_of(some), resamples=25).set_index("finding")
-    assert got.loc["Mass", ["value", "low", "high", "bca_low", "bca_high"]].isna().all()
+    got = page.table(run_of(some), resamples=25).set_index("finding")
+    assert got.loc["Mass", ["value", "low", "high", "bca low", "bca high"]].isna().all()
     assert got.at["Mass", "undefined"] == 25 and got.at["Mass", "n_true"] == 0
     assert got.at[MEAN, "value"] == pytest.approx(got.loc[["Effusion", "Nodule"], "value"].mean())
-    page = tables.styled_classification(got.reset_index(), "title")
-    assert page.data.loc["Mass", "AUC (percentile)"] == "–"
-    single = tables.classification(run_of(some, ("Mass",)), resamples=5)
+    shown = page.styled(got.reset_index(), "title")
+    assert shown.data.loc["Mass", "AUC (percentile)"] == "–"
+    single = page.table(run_of(some, ("Mass",)), resamples=5)
     assert single["value"].isna().all()
 
 
 def test_styled_classification():
     """The page has every value with both intervals, the caption the sizes, headers a scope."""
-    frame = tables.classification(run_of(predictions()), resamples=50)
-    page = tables.styled_classification(frame, "CLN-CheXNet")
+    frame = page.table(run_of(predictions()), resamples=50)
+    styled = page.styled(frame, "CLN-CheXNet")
     row = frame.iloc[0]
-    shown = page.data.iloc[0]
+    shown = styled.data.iloc[0]
     assert shown["AUC (percentile)"] == f"{row['value']:.2f} ({row['low']:.2f}–{row['high']:.2f})"
-    assert shown["AUC (BCa)"].endswith(f"({row['bca_low']:.2f}–{row['bca_high']:.2f})")
+    assert shown["AUC (BCa)"].endswith(f"({row['bca low']:.2f}–{row['bca high']:.2f})")
     assert shown["paper"] == f"{row['paper']:.2f}"
-    html = page.to_html()
+    html = styled.to_html()
     assert "CLN-CheXNet: one-vs-rest AUC" in html and "60 images of 30 patients" in html
     assert html.count('scope="row"') == 4
 
@@ -308,9 +311,9 @@ def test_styled_classification():
 def test_table2_holds_the_papers_rows_as_printed():
     """All 19 printed rows under ours; means to the three digits of the print."""
     table = predictions().assign(**{PROBABILITY + f: 0.0 for f in BOXED if f not in FINDINGS})
-    frame = tables.classification(run_of(table, BOXED, "mobilenetv3small"), resamples=20)
+    frame = page.table(run_of(table, BOXED, "mobilenetv3small"), resamples=20)
     assert frame["paper"].iloc[-1] == 0.918
-    shown = tables.beside_table2({"ours": frame}).data
+    shown = page.beside_table2({"ours": frame}).data
     assert shown.columns.tolist() == [*BOXED, MEAN]
     assert shown.index.get_level_values(0).tolist() == ["this study"] + ["paper"] * 19
     assert shown.loc[("paper", "CLN-MobileNetV3Small"), "Mass"] == "0.85"
@@ -320,11 +323,81 @@ def test_table2_holds_the_papers_rows_as_printed():
 
 def test_table2_of_a_readers_findings():
     """Where the paper knows some of the findings its mean over eight is left out; if none, all."""
-    frame = tables.classification(run_of(predictions()), resamples=20)
-    shown = tables.beside_table2({"ours": frame}).data
+    frame = page.table(run_of(predictions()), resamples=20)
+    shown = page.beside_table2({"ours": frame}).data
     assert (shown.loc["paper", MEAN] == "–").all() and (shown.loc["paper", "Mass"] != "–").all()
     table = predictions().rename(columns={"p_Mass": "p_stone"})
     table["finding"] = "stone"
-    frame = tables.classification(run_of(table, ("stone",)), resamples=5)
-    shown = tables.beside_table2({"ours": frame}).data
+    frame = page.table(run_of(table, ("stone",)), resamples=5)
+    shown = page.beside_table2({"ours": frame}).data
     assert shown.to_numpy().tolist() == [["–", "–"]]
+
+
+def roc_frame(findings) -> pd.DataFrame:
+    fpr = np.linspace(0, 1, 11)
+    frames = [
+        pd.DataFrame({"finding": f, "fpr": fpr, "tpr": fpr ** (0.2 + 0.05 * k),
+                      "low": fpr ** (0.3 + 0.05 * k), "high": fpr ** (0.1 + 0.05 * k)})
+        for k, f in enumerate(findings)
+    ]  # fmt: skip
+    return pd.concat(frames)
+
+
+def test_roc(axes):
+    """Each curve as given; looks tell eight findings apart; the mean is thick and has the band."""
+    frame = roc_frame([*BOXED, "Mean"])
+    page.roc(frame, axes)
+    chance, *curves = axes.lines
+    assert (list(chance.get_xdata()), list(chance.get_ydata())) == ([0, 1], [0, 1])
+    assert [line.get_label() for line in curves] == [*BOXED, "Mean"]
+    for line in curves:
+        rows = frame[frame["finding"] == line.get_label()]
+        assert line.get_xdata().tolist() == rows["fpr"].tolist()
+        assert line.get_ydata().tolist() == rows["tpr"].tolist()
+    looks = {(to_hex(line.get_color()), line.get_linestyle()) for line in curves}
+    assert len(looks) == 9
+    assert curves[-1].get_linewidth() > max(line.get_linewidth() for line in curves[:-1])
+    assert len(axes.collections) == 1
+    mean = frame[frame["finding"] == "Mean"].iloc[5]
+    assert band_at(axes, 0, 0.5) == pytest.approx((mean["low"], mean["high"]))
+    assert not off_palette(axes)
+
+
+def test_roc_of_one_finding(axes):
+    """A finding alone has its own band."""
+    page.roc(roc_frame(["Mass"]), axes)
+    assert band_at(axes, 0, 0.5) == pytest.approx((0.5**0.3, 0.5**0.1))
+
+
+def test_reliability(axes):
+    """Points at confidence and accuracy, bars to the ends, area by number, the error in words."""
+    frame = pd.DataFrame(
+        {"confidence": [0.3, 0.8], "accuracy": [0.2, 0.9], "low": [0.1, 0.6], "high": [0.4, 1.0],
+         "n": [10, 20]}
+    )  # fmt: skip
+    frame.attrs["ece"] = 0.1234
+    page.reliability(frame, axes)
+    bars, points = axes.collections
+    np.testing.assert_allclose(points.get_offsets(), [[0.3, 0.2], [0.8, 0.9]])
+    assert points.get_sizes()[1] == 2 * points.get_sizes()[0]
+    np.testing.assert_allclose([s[:, 1] for s in bars.get_segments()], [[0.1, 0.4], [0.6, 1]])
+    told = [text.get_text() for text in axes.texts]
+    assert told == ["expected calibration\nerror 0.123"]
+    assert not off_palette(axes)
+
+
+def test_confusion(axes):
+    """Counts in words, shares of the row in colour; a row without cases has none."""
+    labels = ["Mass", "Nodule", "Hernia"]
+    table = pd.DataFrame([[3, 1, 0], [0, 0, 0], [2, 2, 4]], labels, labels)
+    page.confusion(table, axes)
+    cells = axes.collections[0]
+    shares = cells.get_array().reshape(3, 3)
+    np.testing.assert_allclose(shares, [[0.75, 0.25, 0], [0, 0, 0], [0.25, 0.25, 0.5]])
+    assert cells.get_clim() == (0, 1)
+    at = {text.get_position(): text.get_text() for text in axes.texts}
+    assert at == {(j + 0.5, i + 0.5): str(table.iloc[i, j]) for i in range(3) for j in range(3)}
+    assert axes.yaxis_inverted()  # the first finding on top
+    assert [t.get_text() for t in axes.get_yticklabels()] == labels
+    assert [t.get_text() for t in axes.get_xticklabels()] == labels
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("predicted", "true")

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from clnbook import compared
-from clnlib import runs
+from clnlib import io, runs
 
 
 def record(folder, sure, moved=0.0, images=4):
@@ -21,7 +21,7 @@ def record(folder, sure, moved=0.0, images=4):
 
 
 def _written(folder, rows, stage):
-    runs.write_json(folder / "parameters.json", {"stage": stage})
+    io.write_json(folder / "parameters.json", {"stage": stage})
     (folder / "history.csv").write_text("epoch\n1\n")
     return runs.finish(folder, rows, {"findings": ["a", "b"]})
 

@@ -1,15 +1,17 @@
-"""Table 3 and Figure 1's blocks are counted from the network itself."""
+"""Table 3 and Figure 1 are counted from the network itself, and drawn inside their column."""
 
 import os
 import subprocess
 import sys
 
 import keras
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
 
-from clnbook import published, tables
+from clnbook import complexity as page
+from clnbook import published, style
 from clnlib.errors import InputError
 from clnlib.model import complexity, network
 
@@ -88,7 +90,7 @@ def test_flops_of_table_3():
 def test_table_3():
     """The two largest graphs: parameters as printed, operations as known, a reason where not."""
     measured = complexity.measured(("chexnet", "efficientnetb4"))
-    table = tables.complexity_table(measured)
+    table = page.table(measured)
     for model, row in table.iterrows():
         assert row["GFLOPs"] == pytest.approx(GFLOPS[model], abs=6e-4)
     assert table["inside"].tolist() == [True, False]
@@ -131,7 +133,7 @@ def test_refusal_by_name(monkeypatch):
 def test_blocks(pooling):
     """The blocks hold every parameter once and follow one another as the network's layers do."""
     model = network.build_cln("mobilenetv3small", 64, findings=5, pooling=pooling)
-    blocks = complexity.blocks(model)
+    blocks = page.blocks(model)
     features = {"avg": 576, "flatten": 2 * 2 * 576}[pooling]
     pool = {"avg": "pool", "flatten": "flatten"}[pooling]
     assert [(b["name"], b["after"], b["shape"], b["activation"]) for b in blocks] == [
@@ -155,7 +157,7 @@ def test_blocks(pooling):
 
 def test_complexity_table():
     """Inside where counts are equal and operations within 0.5 %; a reason everywhere else."""
-    table = tables.complexity_table(as_measured())
+    table = page.table(as_measured())
     reasons = dict(table["reason"])
     assert reasons.pop("CLN-EfficientNetB4") == (
         "total +7: mean, variance and count of its Normalization layer"
@@ -173,23 +175,118 @@ def test_complexity_table_tells_differences():
     frame.loc[0, ["total", "trainable"]] += 100
     frame.loc[0, "flops"] *= 2
     frame.loc[1, "model"] = "CLN-Other"
-    table = tables.complexity_table(frame)
+    table = page.table(frame)
     assert table["reason"].tolist() == [
         "total +100; trainable +100; FLOPs differ",
         "not in the paper",
     ]
     assert not table["inside"].any()
     assert np.isnan(table.loc["CLN-Other", "ratio"])
-    assert "–" in tables.styled_complexity(table).to_html()
+    assert "–" in page.styled(table).to_html()
 
 
 def test_styled():
     """Pages show counts with separators, the study's backbones in bold, the flatten totals."""
     frame = as_measured()
-    marked = tables.styled_complexity(tables.complexity_table(frame), ["CLN-Xception"]).to_html()
+    marked = page.styled(page.table(frame), ["CLN-Xception"]).to_html()
     assert "22,091,700" in marked and "9.137" in marked and "9.13<" in marked
     assert marked.count("font-weight: bold") == 1
-    assert "In bold" not in tables.styled_complexity(tables.complexity_table(frame)).to_html()
-    pooled = tables.styled_pooling(frame).to_html()
+    assert "In bold" not in page.styled(page.table(frame)).to_html()
+    pooled = page.styled_pooling(frame).to_html()
     assert "4.2 to 74.4 million" in pooled and "23,205,732" in pooled
-    assert "on 2 threads" in tables.styled_latency(frame).to_html()
+    assert "on 2 threads" in page.styled_latency(frame).to_html()
+
+
+# Figure 1
+
+
+@pytest.fixture
+def column(axes):
+    """Axes as high as the figure on its page."""
+    axes.figure.set_size_inches(3.5, 5)
+    return axes
+
+
+def block(name, after, shape, parameters=0, layers=1, activation=""):
+    return {"name": name, "after": after, "shape": shape, "parameters": parameters,
+            "layers": layers, "activation": activation}  # fmt: skip
+
+
+def blocks(pool="pool"):
+    """A network with the longest texts there are."""
+    return [
+        block("image", None, (1024, 1024, 1)),
+        block("MobileNetV3Small", "image", (32, 32, 2048), 20_812_345, 473),
+        block(pool, "MobileNetV3Small", (2048,)),
+        block("finding", pool, (14,), 28_686, activation="softmax"),
+        block("box_fc1", pool, (512,), 51_380_736, activation="relu"),
+        block("box_fc2", "box_fc1", (256,), 131_328, activation="relu"),
+        block("box_fc3", "box_fc2", (128,), 32_896, activation="relu"),
+        block("box", "box_fc3", (4,), 516, activation="relu"),
+    ]
+
+
+def test_every_block_is_told(column):
+    """Names, shapes, parameters and losses stand in the picture; the title gives the total."""
+    assert page.draw(blocks(), column) is column
+    texts = [text.get_text() for text in column.texts if text.get_text()]
+    assert texts == [
+        "grey image\n1024 × 1024 × 1",
+        "MobileNetV3Small, 473 layers\n32 × 32 × 2048\n20,812,345 parameters",
+        "global average pooling\n2048",
+        "finding head\n14 softmax\n28,686 parameters",
+        "λ · cross-entropy",
+        "box head, layer 1\n512 ReLU\n51,380,736 parameters",
+        "box head, layer 2\n256 ReLU\n131,328 parameters",
+        "box head, layer 3\n128 ReLU\n32,896 parameters",
+        "box head, output\n4 ReLU\n516 parameters",
+        "(1 − λ) · (1 − IoU)",
+    ]
+    assert column.get_title() == (
+        "Average pooling, which Table 3 counts, not flatten:\n72,386,507 parameters"
+    )
+
+
+def test_the_flatten_variant_says_so(column):
+    """A network that Table 3 does not count is not passed off as the paper's."""
+    page.draw(blocks("flatten"), column)
+    assert column.get_title().startswith("Flatten, as section 2.2 says; Table 3 counts average")
+
+
+def test_texts_lie_inside_their_blocks(column):
+    """At 3.5 inches no text leaves its block and nothing leaves the picture."""
+    page.draw(blocks(), column)
+    column.figure.canvas.draw()
+    frames = [patch.get_window_extent() for patch in column.patches if not patch.get_fill()]
+    inside = [text for text in column.texts if "\n" in text.get_text()]
+    assert len(frames) == len(inside) == 8
+    for frame, text in zip(frames, inside, strict=True):
+        words = text.get_window_extent()
+        assert frame.x0 <= words.x0 and words.x1 <= frame.x1, text.get_text()
+        assert frame.y0 <= words.y0 and words.y1 <= frame.y1, text.get_text()
+    whole = column.figure.bbox
+    for artist in (*column.texts, column.title):
+        words = artist.get_window_extent()
+        assert whole.x0 <= words.x0 and words.x1 <= whole.x1, artist.get_text()
+        assert whole.y0 <= words.y0 and words.y1 <= whole.y1, artist.get_text()
+
+
+def test_blocks_do_not_overlap(column):
+    """Every block has a place of its own, the heads beside one another below the pooling."""
+    page.draw(blocks(), column)
+    frames = [patch.get_extents() for patch in column.patches if not patch.get_fill()]
+    for k, a in enumerate(frames):
+        for b in frames[:k]:
+            assert not (a.x0 < b.x1 and b.x0 < a.x1 and a.y0 < b.y1 and b.y0 < a.y1)
+    pool, finding, box = frames[2], frames[3], frames[4]
+    assert finding.y0 == pytest.approx(box.y0) and finding.y1 < pool.y0
+    assert finding.x1 < box.x0
+
+
+def test_equal_blocks_give_equal_files(tmp_path):
+    """The SVG of a page does not change by itself."""
+    for name in ("a.svg", "b.svg"):
+        figure, axes = plt.subplots(figsize=(3.5, 5), layout="constrained")
+        page.draw(blocks(), axes)
+        style.save(figure, tmp_path / name)
+    assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()

@@ -10,11 +10,10 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
-from clnbook import tables
 from clnlib.metrics import baselines, bootstrap, boxes
 from clnlib.metrics import localisation as metrics
 from clnlib.parameters import Train
-from clnlib.runs import LABEL, PREDICTED_BOX, PROBABILITY, TRUE_BOX, Run
+from clnlib.runs import PREDICTED_BOX, PROBABILITY, TRUE_BOX, Run
 
 UNIT = (0.0, 0.0, 1.0, 1.0)
 FINDINGS = ("Effusion", "Mass", "Nodule")
@@ -316,85 +315,3 @@ def test_interval():
 def test_interval_without_a_value():
     """A statistic that no resample defines has no interval, and that is no warning."""
     assert np.isnan(bootstrap.interval(np.full(5, np.nan))).all()
-
-
-# tables
-
-
-@pytest.mark.parametrize("part", ["test", "train"])
-def test_summary(part):
-    """The points are those of the metrics, intervals lie around them, a blind box has no AUC."""
-    table = predictions(90)
-    got = tables.summary(run_of(table), part, resamples=200)
-    rows = table[table["part"] == part]
-    blind = baselines.blind(table).loc[rows.index]
-    accuracy = [f"IoU accuracy, T = {t}" for t in metrics.THRESHOLDS]
-    assert got.index.tolist() == ["mean AUC", "mean IoU", *accuracy]
-    assert got.at["mean AUC", "network"] == pytest.approx(oracle.auc(rows, FINDINGS)["Mean"])
-    for column, own in (("network", rows), ("blind box", blind)):
-        assert got.at["mean IoU", column] == pytest.approx(metrics.mean_iou(own, FINDINGS)["Mean"])
-        expected = metrics.iou_accuracy(own, FINDINGS)["Mean"]
-        assert got.loc[accuracy, column].tolist() == pytest.approx(expected.tolist())
-    assert got.loc["mean AUC", ["blind box", "blind low", "blind high"]].isna().all()
-    assert (got["low"] <= got["network"]).all() and (got["network"] <= got["high"]).all()
-    assert (got.loc["mean IoU":, "blind low"] <= got.loc["mean IoU":, "blind high"]).all()
-
-
-def test_summary_interval_by_a_loop():
-    """The interval of the mean IoU is that of resampled patients, one resample after the other."""
-    table = predictions(90)
-    got = tables.summary(run_of(table), resamples=50).loc["mean IoU", ["low", "high"]]
-    rows = table[table["part"] == "test"]
-    means = []
-    for counts in bootstrap.counts(rows["patient"], 50)[1:].astype(int):
-        means.append(metrics.mean_iou(rows.loc[rows.index.repeat(counts)], FINDINGS)["Mean"])
-    np.testing.assert_allclose(got.astype(float), np.quantile(means, [0.025, 0.975]))
-
-
-def test_summary_of_a_part_without_a_finding():
-    """Findings without a box in the part are left out of the means."""
-    table = predictions(90)
-    some = table[~((table["part"] == "test") & (table["finding"] == "Mass"))]
-    got = tables.summary(run_of(some), resamples=20)
-    rows = some[some["part"] == "test"]
-    two = ["Effusion", "Nodule"]
-    assert got.at["mean IoU", "network"] == pytest.approx(metrics.mean_iou(rows, two)["Mean"])
-    assert got.at["mean AUC", "network"] == pytest.approx(oracle.auc(rows, two)["Mean"])
-
-
-def test_summary_of_a_single_finding():
-    """A reader's file with one category has no AUC; the boxes are told all the same."""
-    table = predictions(90).assign(finding="Mass")
-    got = tables.summary(run_of(table, ("Mass",)), resamples=20)
-    assert got.loc["mean AUC"].isna().all()
-    assert got.loc["mean IoU":].notna().all().all()
-
-
-def test_label_auc():
-    """A stage-1 run's AUCs are scikit-learn's; NaN where a part has a label never or always."""
-    table = predictions(90).drop(columns=["finding", *TRUE_BOX, *PREDICTED_BOX])
-    rng = np.random.default_rng(5)
-    for name in FINDINGS:
-        table[LABEL + name] = rng.integers(0, 2, 90).astype(np.uint8)
-    table.loc[table["part"] == "test", LABEL + "Mass"] = 0
-    got = tables.label_auc(run_of(table), resamples=100)
-    assert got.index.tolist() == [*FINDINGS, "Mean"]
-    assert got.columns.tolist() == [
-        *("validation", "validation low", "validation high"),
-        *("test", "test low", "test high"),
-    ]
-    for part in ("validation", "test"):
-        rows = table[table["part"] == part]
-        for name in FINDINGS if part == "validation" else ("Effusion", "Nodule"):
-            expected = roc_auc_score(rows[LABEL + name], rows[PROBABILITY + name])
-            assert got.at[name, part] == pytest.approx(expected)
-            assert got.at[name, part + " low"] < expected < got.at[name, part + " high"]
-        assert got.at["Mean", part] == pytest.approx(got.loc[list(FINDINGS), part].mean())
-    assert got.loc["Mass", "test":].isna().all()
-    assert got.loc["Mean"].notna().all()
-
-
-def test_label_auc_of_an_empty_part():
-    """Labels that a part never has leave a table of NaN, not a warning."""
-    table = predictions(30).assign(**{LABEL + name: 0 for name in FINDINGS})
-    assert tables.label_auc(run_of(table), resamples=10).isna().all().all()

@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from clnlib import paths, runs
+from clnlib import io, paths, runs
 from clnlib.data import nih
+from clnlib.data.identity import identity
 from clnlib.data.splits import make_split
 from clnlib.parameters import Train
 from clnlib.runs import PREDICTED_BOX, PROBABILITY, TRUE_BOX
@@ -28,10 +29,10 @@ def record(folder: Path, boxes: pd.DataFrame, chance: int, **parameters: object)
     shares = rng.dirichlet(np.ones(len(findings)), len(rows))
     shares += 0.3 * (rows["finding"].to_numpy()[:, None] == np.array(findings))
     rows[[PROBABILITY + f for f in findings]] = shares / shares.sum(axis=1, keepdims=True)
-    run = folder / p.run_name()
-    runs.write_json(run / "parameters.json", {**p.model_dump(), "stage": "train"})
+    run = folder / identity(p).name
+    io.write_json(run / "parameters.json", {**p.model_dump(), "stage": "train"})
     history = pd.DataFrame({"epoch": [1, 2], "val_loss": [2.0, 1.0], "val_box_empty": [1.0, 0.0]})
-    runs.write_atomically(run / "history.csv", lambda f: history.to_csv(f, index=False))
+    io.write_atomically(run / "history.csv", lambda f: history.to_csv(f, index=False))
     facts = {
         "findings": findings,
         "dataset": "phantom",

@@ -14,6 +14,7 @@ from test_compared import record
 from clnbook import jobs
 from clnbook.studies import load_study
 from clnlib import parameters, runs
+from clnlib.data.identity import planned
 from clnlib.errors import InputError
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -43,7 +44,7 @@ def test_a_plan_has_every_run_and_what_it_needs(small):
     assert [job.stage for job in plan.runs.values()] == ["finetune", *["train"] * 5]
     (stage1,) = [name for name, job in plan.runs.items() if job.stage == "finetune"]
     assert [job.needs for job in plan.runs.values()] == [(), (), (), (), (), (stage1,)]
-    assert plan.trained == [run.run_name() for run in load_study(small).trainings()]
+    assert plan.trained == planned(load_study(small).trainings())
     assert plan.shown == {"finetune": stage1, "train": plan.trained[0]}
     assert {"prepare", "finetune", "train", "localisation", "gradcam"} <= set(plan.pages)
 

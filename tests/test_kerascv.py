@@ -9,14 +9,15 @@ import numpy as np
 import pytest
 from keras import ops
 
-from clnbook import kerascv
+from clnbook import losses as page
 from clnlib.data import nih
 from clnlib.metrics import boxes
 from clnlib.model import losses
+from clnlib.runs import TRUE_BOX
 
-installed = pytest.mark.skipif(kerascv.library() is None, reason="needs KerasCV")
+installed = pytest.mark.skipif(page.library() is None, reason="needs KerasCV")
 OVERLAP = [  # squares of side 0.4, shifted by s: (0.4 − s)² / (0.32 − (0.4 − s)²)
-    (0.4 - s) ** 2 / (0.32 - (0.4 - s) ** 2) for s in kerascv.SHIFTS
+    (0.4 - s) ** 2 / (0.32 - (0.4 - s) ** 2) for s in page.SHIFTS
 ]
 
 
@@ -24,7 +25,7 @@ OVERLAP = [  # squares of side 0.4, shifted by s: (0.4 − s)² / (0.32 − (0.4
 def without(monkeypatch):
     """As on a machine without KerasCV."""
     monkeypatch.setitem(sys.modules, "keras_cv", None)
-    assert kerascv.library() is None
+    assert page.library() is None
 
 
 # ours, wherever
@@ -37,39 +38,39 @@ def test_a_step_is_the_gradient():
         return ops.sum(ops.square(box - true), axis=-1) / 2
 
     true, box = np.zeros((2, 4)), np.array([[1.0, 2, 3, 4], [5, 6, 7, 8]])
-    value, gradient = kerascv.step(half_square, true, box)
+    value, gradient = page.step(half_square, true, box)
     assert value == pytest.approx((15 + 87) / 2)
     np.testing.assert_allclose(gradient, box / 2, rtol=1e-6)
-    _, gradient = kerascv.step(half_square, true, box, weights=[1, 0])
+    _, gradient = page.step(half_square, true, box, weights=[1, 0])
     np.testing.assert_allclose(gradient[1], 0)
     assert gradient[0].all()
 
 
 def test_without_keras_cv(without):
     """Every table still shows ours."""
-    assert list(kerascv.one_sample_learns()) == ["ours (B, 4)"]
-    assert list(kerascv.weights_mask()) == ["ours", "sample_weight"]
-    assert list(kerascv.default_modes().index) == ["ours"]
-    assert list(kerascv.shape_term().index) == ["core Keras", "ours", "by hand"]
-    assert not any("KerasCV" in name for name in kerascv.refusals().index)
+    assert list(page.one_sample_learns()) == ["ours (B, 4)"]
+    assert list(page.weights_mask()) == ["ours", "sample_weight"]
+    assert list(page.default_modes().index) == ["ours"]
+    assert list(page.shape_term().index) == ["core Keras", "ours", "by hand"]
+    assert not any("KerasCV" in name for name in page.refusals().index)
 
 
 def test_ours_is_per_sample():
     """Every sample has a gradient, one of weight 0 none, and disjoint boxes a finite loss."""
-    assert (kerascv.one_sample_learns()["ours (B, 4)"] > 0.1).all()
-    masked = kerascv.weights_mask()
+    assert (page.one_sample_learns()["ours (B, 4)"] > 0.1).all()
+    masked = page.weights_mask()
     assert ((masked["ours"] > 0).astype(int) == masked["sample_weight"]).all()
-    ours = kerascv.default_modes().loc["ours"]
+    ours = page.default_modes().loc["ours"]
     assert ours["overlapping"] == pytest.approx(1 - np.mean(OVERLAP), abs=1e-6)
     assert ours["disjoint"] == 1 and ours["finite gradient when disjoint"]
 
 
 def test_the_shape_term():
     """Ours and core Keras' are 4/π² (π/4 − atan 2)²; core Keras' refuses relative boxes."""
-    table = kerascv.shape_term()
+    table = page.shape_term()
     v = 4 / math.pi**2 * (math.pi / 4 - math.atan(2)) ** 2
     np.testing.assert_allclose(table.loc[["core Keras", "ours", "by hand"], "v"], v, rtol=1e-4)
-    told = kerascv.refusals()
+    told = page.refusals()
     assert told.loc["reload our ciou_loss", "works"]
     assert told.loc["core Keras' compute_iou, relative boxes", "works"]
     refused = told.loc["core Keras' compute_ciou, relative boxes"]
@@ -82,8 +83,8 @@ def test_the_shape_term():
 def test_without_gradient():
     """At Keras' zeros nearly every real box is missed, at the mean box about half are."""
     real = nih.load_boxes()
-    table = kerascv.without_gradient(real)
-    corners = real[["x1", "y1", "x2", "y2"]].to_numpy()
+    table = page.without_gradient(real)
+    corners = real[TRUE_BOX].to_numpy()
     missed = (boxes.iou(corners, corners.mean(axis=0)) == 0).mean()
     assert table.loc["the bias alone"].tolist() == [1.0, pytest.approx(missed, abs=1e-6)]
     assert 0.4 < missed < 0.5
@@ -98,7 +99,7 @@ def test_without_gradient():
 @installed
 def test_only_the_first_sample_learns():
     """(B, 1, 4): the first sample gets four times its gradient, the others none; (B, 4): ours."""
-    table = kerascv.one_sample_learns()
+    table = page.one_sample_learns()
     nested = table["KerasCV (B, 1, 4)"]
     assert nested.iloc[0] > 0 and (nested.iloc[1:] == 0).all()
     np.testing.assert_allclose(nested.iloc[0], 4 * table["ours (B, 4)"].iloc[0], rtol=1e-4)
@@ -108,14 +109,14 @@ def test_only_the_first_sample_learns():
 @installed
 def test_weights_do_not_mask():
     """Under weights 1, 1, 0, 0 each sample keeps half of its gradient: the batch's mean weight."""
-    every, masked = kerascv.one_sample_learns(), kerascv.weights_mask()
+    every, masked = page.one_sample_learns(), page.weights_mask()
     np.testing.assert_allclose(masked["KerasCV"], every["KerasCV (B, 4)"] / 2, rtol=1e-4)
 
 
 @installed
 def test_the_default_is_a_logarithm():
     """−log of the mean IoU; infinite, and without a finite gradient, for disjoint boxes."""
-    table = kerascv.default_modes()
+    table = page.default_modes()
     default = table.loc["KerasCV, default"]
     assert default["overlapping"] == pytest.approx(-math.log(np.mean(OVERLAP)), abs=1e-5)
     assert default["disjoint"] == math.inf and not default["finite gradient when disjoint"]
@@ -127,9 +128,9 @@ def test_the_default_is_a_logarithm():
 @installed
 def test_complete_iou_squares_its_factor():
     """KerasCV's v is 4/π² of the published one, and its loss cannot be reloaded."""
-    v = kerascv.shape_term()["v"]
+    v = page.shape_term()["v"]
     assert v["KerasCV"] / v["by hand"] == pytest.approx(4 / math.pi**2, rel=1e-3)
-    told = kerascv.refusals()
+    told = page.refusals()
     assert told.loc["reload KerasCV's IoULoss", "works"]
     assert not told.loc["reload KerasCV's CIoULoss", "works"]
     assert "bounding_box_format" in told.loc["reload KerasCV's CIoULoss", "message"]
@@ -140,7 +141,7 @@ def test_importing_is_silent():
     """The package's own talk at its import stays out of a page."""
     code = (
         "import keras; print('before', flush=True)\n"
-        "from clnlib.model import kerascv; assert kerascv.library()"
+        "from clnbook import losses; assert losses.library()"
     )
     done = subprocess.run(
         [sys.executable, "-W", "always", "-c", code], capture_output=True, text=True, check=True
@@ -185,12 +186,12 @@ def test_the_evaluation_s_iou_is_keras_own():
 def test_the_evaluation_s_iou_is_keras_cv_s():
     """And with KerasCV's."""
     a, b = pairs()
-    table = kerascv.library().bounding_box.compute_iou(a, b, bounding_box_format="xyxy")
+    table = page.library().bounding_box.compute_iou(a, b, bounding_box_format="xyxy")
     np.testing.assert_allclose(boxes.iou(a[:, None], b), ops.convert_to_numpy(table), atol=1e-5)
 
 
 def test_the_trained_loss_is_the_measured_one():
     """1 − the mean of the evaluation's IoU is the batch's loss."""
     true, box = pairs()
-    value, _ = kerascv.step(losses.iou_loss, true, box)
+    value, _ = page.step(losses.iou_loss, true, box)
     assert value == pytest.approx(1 - boxes.iou(true, box).mean(), abs=1e-5)

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+import clnlib
+
 ROOT = Path(__file__).resolve().parents[1]
 # The rooms of both packages in the order in which data walks through them; a module imports only
 # from rooms at or before its own, and the instrument knows nothing of the book.
@@ -18,13 +20,14 @@ ROOMS = (
     ("clnlib.runs",),
     ("clnlib.data",),
     ("clnlib.model", "clnlib.metrics"),
-    ("clnbook.published", "clnbook.studies", "clnbook.by_lambda", "clnbook.compared"),
-    ("clnbook.wilcoxon", "clnbook.kerascv"),
-    ("clnbook.nested",),
-    ("clnbook.figures",),
-    ("clnbook.audit",),
-    ("clnbook.tables",),
-    ("clnbook.jobs", "clnbook.pages", "clnbook.site", "clnbook.explore"),
+    ("clnbook.published", "clnbook.studies", "clnbook.compared", "clnbook.style"),
+    ("clnbook.names", "clnbook.images", "clnbook.wilcoxon"),
+    ("clnbook.summary", "clnbook.nested"),
+    ("clnbook.thresholds", "clnbook.audit"),
+    ("clnbook.data", "clnbook.losses", "clnbook.training", "clnbook.complexity"),
+    ("clnbook.localisation", "clnbook.classification", "clnbook.baselines", "clnbook.gradcam"),
+    ("clnbook.ablation", "clnbook.significance", "clnbook.start", "clnbook.explore"),
+    ("clnbook.jobs", "clnbook.pages", "clnbook.site"),
 )
 ROOM = {name: place for place, names in enumerate(ROOMS) for name in names}
 MODULES = sorted(p for p in ROOT.glob("cln*/**/*.py") if p.name != "__init__.py")
@@ -57,17 +60,50 @@ def test_rooms(path):
             assert ROOM[other] <= ROOM[own], f"{path.name} imports {name}"
             assert {other, own} != {"clnlib.model", "clnlib.metrics"}, f"{path.name} imports {name}"
         if name.split(".")[0] in ("keras", "tensorflow", "jax"):
-            keras = ("clnlib.model", "clnbook.kerascv")
+            keras = ("clnlib.model", "clnbook.losses")
             assert own in keras or parts[1:] == ("data", "feed"), f"{path.name} imports {name}"
 
 
 def test_importing_is_light():
     """Neither the package nor what reads records loads Keras or matplotlib."""
-    light = "clnlib, clnlib.runs, clnbook.studies, clnlib.metrics.localisation, clnbook.tables"
-    code = f"import {light}, clnbook.figures, sys; print([m.split('.')[0] for m in sys.modules])"
+    book = (path.stem for path in (ROOT / "clnbook").glob("[a-z]*.py"))
+    light = ", ".join(f"clnbook.{name}" for name in book if name != "losses")
+    code = (
+        f"import clnlib, clnlib.runs, {light}, sys; print([m.split('.')[0] for m in sys.modules])"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = set(ast.literal_eval(done.stdout))
     assert not loaded & {"keras", "tensorflow", "jax", "matplotlib"}
+
+
+def test_importing_clnlib_is_quick():
+    """`import clnlib` loads no package but the standard library's; its face loads what is asked."""
+    code = "import clnlib, sys; print([m.split('.')[0] for m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not set(ast.literal_eval(done.stdout)) & {"numpy", "pandas", "pydantic", "scipy"}
+
+
+@pytest.mark.parametrize("name", clnlib.__all__)
+def test_the_face_of_the_package(name):
+    """Everything that the package offers is there, is named so, and has an example."""
+    offered = getattr(clnlib, name)
+    assert offered.__name__ == name and name in dir(clnlib)
+    assert "Examples\n" in offered.__doc__
+
+
+def test_an_unknown_name_of_the_package():
+    """It is an AttributeError, as of any module."""
+    with pytest.raises(AttributeError, match="no attribute 'prediction'"):
+        _ = clnlib.prediction
+
+
+def test_the_instrument_is_thin():
+    """All of clnlib, docstrings included, can be read in an evening; modules fit a sitting."""
+    lines = {
+        path: len(path.read_text("utf-8").splitlines()) for path in ROOT.glob("clnlib/**/*.py")
+    }
+    assert sum(lines.values()) <= 5600
+    assert max(lines.values()) <= 330
 
 
 def test_nothing_private_is_committed():

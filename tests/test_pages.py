@@ -16,14 +16,14 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from clnbook import explore, jobs, pages, site, tables
+from clnbook import classification, explore, jobs, pages, site
 from clnlib import code, paths, runs
 from clnlib.errors import InputError
 from clnlib.metrics import localisation as metrics
 from clnlib.parameters import Prepare
 
 ROOT = Path(__file__).resolve().parents[1]
-# What puts an image of the data set into a picture: `clnbook.figures.images`, or matplotlib itself.
+# What puts an image of the data set into a picture: `clnbook.images`, or matplotlib itself.
 DRAWS_IMAGES = re.compile(r"\b(gallery|cam_gallery|prediction|boxes_on_image|imshow)\(")
 PIXEL = (
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg=="
@@ -177,7 +177,7 @@ def _pictured(path, parameters):
     picture = nbformat.v4.new_output("display_data", data={"image/png": PIXEL, "text/plain": "F"})
     word = nbformat.v4.new_output("stream", name="stdout", text="printed")
     book = nbformat.read(
-        _executed(path, word, picture, tags=[pages.IMAGES], source="figures.gallery(rows)"), 4
+        _executed(path, word, picture, tags=[pages.IMAGES], source="images.gallery(rows)"), 4
     )
     for place, text in enumerate(parameters, start=1):
         tag = "parameters" if place == 1 else "injected-parameters"
@@ -231,7 +231,7 @@ def test_a_study_is_the_phantoms_if_every_run_is(tmp_path, monkeypatch, datasets
     monkeypatch.setenv("CLN_HOME", str(tmp_path))
     for number, dataset in enumerate(datasets):
         folder = tmp_path / "runs" / "mixed" / f"run{number}"
-        runs.write_json(folder / "parameters.json", {"stage": "train", "dataset": dataset})
+        io.write_json(folder / "parameters.json", {"stage": "train", "dataset": dataset})
         (folder / "history.csv").write_text("epoch\n1\n")
         runs.finish(folder, pd.DataFrame({"part": ["test"]}), {})
     file = _pictured(tmp_path / "gradcam.ipynb", ['study: str = "phantom"', 'study = "mixed"'])
@@ -335,7 +335,7 @@ def test_explore_tells_the_numbers_of_the_pages(small_run):
     """The explorer's numbers are the tables' own; examples are test boxes with drawn pixels."""
     data = explore.explored([small_run], resamples=50)
     (run,), names = data["runs"], data["findings"]
-    auc = tables.classification(small_run, resamples=50)["value"]
+    auc = classification.table(small_run, resamples=50)["value"]
     known = [a for a in run["auc"] if a[0] is not None]
     assert [a[0] for a in known] == [round(v, 3) for v in auc.dropna()]
     test = small_run.part("test")

@@ -6,7 +6,7 @@ import pandas as pd
 
 from clnbook import published
 from clnbook.audit import leakage
-from clnbook.figures.style import BLIND, OTHER, PREDICTED
+from clnbook.style import BLIND, OTHER, PREDICTED
 from clnlib.findings import BOXED
 from clnlib.metrics import baselines
 from clnlib.metrics import localisation as metrics

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from clnbook.figures.style import OTHER, PREDICTED
+from clnbook.style import OTHER, PREDICTED
 from clnlib.data import nih, splits
 from clnlib.errors import InputError
 

@@ -8,7 +8,7 @@ import pandas as pd
 from clnbook.audit import printed
 from clnbook.audit.claims import FUNCTIONS, SECTIONS, load
 from clnbook.audit.verdicts import VERDICTS
-from clnbook.figures.style import BLIND, OTHER, PREDICTED, TINY, TRUE
+from clnbook.style import BLIND, OTHER, PREDICTED, TINY, TRUE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -23,7 +23,7 @@ from clnbook.audit.rounding import (
     printed,
     prints,
 )
-from clnbook.figures.style import BLIND, OTHER, PREDICTED, TINY
+from clnbook.style import BLIND, OTHER, PREDICTED, TINY
 from clnlib.data import nih
 from clnlib.errors import not_allowed
 from clnlib.findings import BOXED

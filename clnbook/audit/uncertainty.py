@@ -7,7 +7,7 @@ import pandas as pd
 
 from clnbook import published
 from clnbook.audit import testsets
-from clnbook.figures.style import SERIES, TINY
+from clnbook.style import SERIES, TINY
 from clnlib.findings import BOXED
 from clnlib.metrics.localisation import MEAN
 

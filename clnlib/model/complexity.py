@@ -1,4 +1,4 @@
-"""What a network costs: parameters, floating-point operations, latency (Table 3, Figure 1)."""
+"""What a network costs: parameters, floating-point operations, latency (Table 3)."""
 
 import os
 import time
@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from clnlib.errors import InputError
 from clnlib.model import backbones
-from clnlib.model.network import HIDDEN, backbone_layers, build_cln
+from clnlib.model.network import backbone_layers, build_cln
 
 REPEATS = 7  # forward passes whose median is the latency
 
@@ -110,49 +110,6 @@ def flops(model: Any) -> int:
     """
     _needs_tensorflow()
     return _flops(_function(model))
-
-
-def blocks(model: Any) -> list[dict[str, Any]]:
-    """The blocks of Figure 1, from the Keras model itself.
-
-    Parameters
-    ----------
-    model
-        From `clnlib.model.network.build_cln`.
-
-    Returns
-    -------
-    list of dict
-        In the order of the data: the image, the backbone as one block, the pooling, the finding
-        head, the layers of the box head. `name`; `after`, the name of the block it reads (None
-        for the image); `shape` of its output without the batch; `parameters`; `layers`, how many
-        Keras layers it stands for; `activation`, "" where it has none.
-    """
-    base = backbone_layers(model)
-    pool = model.layers[model.layers.index(base[-1]) + 1]
-    title = backbones.get(model.name.removeprefix("cln_")).title
-    image = model.layers[0]
-    found = [_block("image", None, [image]), _block(title, "image", base)]
-    found.append(_block(pool.name, title, [pool]))
-    found.append(_block("finding", pool.name, [model.get_layer("finding")]))
-    before = pool.name
-    for name in (*(f"box_fc{k}" for k in range(1, len(HIDDEN) + 1)), "box"):
-        found.append(_block(name, before, [model.get_layer(name)]))
-        before = name
-    return found
-
-
-def _block(name: str, after: str | None, layers: list[Any]) -> dict[str, Any]:
-    last = layers[-1]
-    dense = isinstance(last, keras.layers.Dense)
-    return {
-        "name": name,
-        "after": after,
-        "shape": tuple(last.output.shape[1:]),
-        "parameters": sum(layer.count_params() for layer in layers),
-        "layers": len(layers),
-        "activation": last.activation.__name__ if dense else "",
-    }
 
 
 def _flatten_total(model: Any) -> int:

@@ -1,8 +1,8 @@
-"""What KerasCV's box losses and core Keras' complete IoU do, run beside ours.
+"""Page `losses`: what KerasCV's box losses and core Keras' complete IoU do (section 2.3, Eq. 3).
 
-Nothing is trained with them; these tables show why (`docs/decisions.md`). Gradients are those of
-one step of Keras' own training, so they are what a user of the losses would get. Where KerasCV is
-not installed its columns and rows are left out.
+They are run beside ours. Nothing is trained with them; these tables show why
+(`docs/decisions.md`). Gradients are those of one step of Keras' own training, so they are what a
+user of the losses would get. Where KerasCV is not installed its columns and rows are left out.
 """
 
 import contextlib
@@ -22,6 +22,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from clnlib.model import losses
 from clnlib.model.network import build_cln
+from clnlib.runs import TRUE_BOX
 
 TRUE = (0.2, 0.2, 0.6, 0.6)
 SHIFTS = (0.05, 0.1, 0.15, 0.2)  # of a box against the true one, down and right
@@ -129,12 +130,12 @@ def default_modes() -> pd.DataFrame:
         rows["KerasCV, default"] = cv.losses.IoULoss("xyxy")
         rows['KerasCV, mode="linear"'] = cv.losses.IoULoss("xyxy", mode="linear")
     rows["ours"] = losses.iou_loss
-    found = {}
+    values = {}
     for name, loss in rows.items():
         far, gradient = step(loss, true, true + 1)
-        found[name] = [step(loss, true, box)[0], far, bool(np.isfinite(gradient).all())]
+        values[name] = [step(loss, true, box)[0], far, bool(np.isfinite(gradient).all())]
     columns = ["overlapping", "disjoint", "finite gradient when disjoint"]
-    return pd.DataFrame.from_dict(found, orient="index", columns=columns)
+    return pd.DataFrame.from_dict(values, orient="index", columns=columns)
 
 
 def shape_term() -> pd.DataFrame:
@@ -145,13 +146,13 @@ def shape_term() -> pd.DataFrame:
     loss 1 − IoU + v² / (1 − IoU + v), in which the centres' distance is 0.
     """
     true, box = (ops.convert_to_tensor(np.asarray([b], np.float32)) for b in (TALL, FLAT))
-    found = {}
+    each = {}
     if cv := library():
-        found["KerasCV"] = cv.losses.CIoULoss("xyxy")(true, box)
+        each["KerasCV"] = cv.losses.CIoULoss("xyxy")(true, box)
     core = keras.utils.bounding_boxes.compute_ciou
-    found["core Keras"] = 1 - core(true, box, bounding_box_format="xyxy")
-    found["ours"] = losses.ciou_loss(true, box)
-    values = {name: float(np.ravel(ops.convert_to_numpy(x))[0]) for name, x in found.items()}
+    each["core Keras"] = 1 - core(true, box, bounding_box_format="xyxy")
+    each["ours"] = losses.ciou_loss(true, box)
+    values = {name: float(np.ravel(ops.convert_to_numpy(x))[0]) for name, x in each.items()}
     v = 4 / math.pi**2 * (math.atan(1) - math.atan(2)) ** 2
     values["by hand"] = 0.5 + v**2 / (0.5 + v)
     table = pd.DataFrame({"loss": values})
@@ -182,13 +183,7 @@ def refusals() -> pd.DataFrame:
     return pd.DataFrame.from_dict(rows, orient="index", columns=["works", "message"])
 
 
-def without_gradient(
-    boxes: pd.DataFrame,
-    backbone: str = "mobilenetv3small",
-    number: int = 64,
-    image_size: int = 96,
-    seed: int = 0,
-) -> pd.DataFrame:
+def without_gradient(boxes: pd.DataFrame) -> pd.DataFrame:
     """Share of real boxes that the IoU loss gives no gradient at the start of training.
 
     Random images through a freshly initialised network; a box that does not overlap its true box
@@ -197,9 +192,7 @@ def without_gradient(
     Parameters
     ----------
     boxes
-        Box frame, from which `number` are drawn; all of them give the mean box.
-    backbone, image_size, seed
-        Of the networks; 96 pixels are enough, as no image is looked at.
+        Box frame, from which 64 are drawn; all of them give the mean box.
 
     Returns
     -------
@@ -208,20 +201,19 @@ def without_gradient(
         Rows: `the bias alone` (every box of `boxes`), `network, inference`, `network, training`
         (BatchNorm with the statistics of the batch, as in a first step).
     """
-    corners = boxes[["x1", "y1", "x2", "y2"]].to_numpy(np.float32)
-    rng = np.random.default_rng(seed)
-    true = corners[rng.choice(len(corners), number, replace=False)]
-    images = rng.integers(0, 256, (number, image_size, image_size, 1)).astype(np.float32)
+    corners = boxes[TRUE_BOX].to_numpy(np.float32)
+    rng = np.random.default_rng(0)
+    true = corners[rng.choice(len(corners), 64, replace=False)]
+    size = 96  # pixels per side: enough, as no image is looked at
+    images = rng.integers(0, 256, (len(true), size, size, 1)).astype(np.float32)
     mean = corners.mean(axis=0)
     shares = {}
     for name, start in (("Keras' zeros", None), ("mean box", mean.tolist())):
-        keras.utils.set_random_seed(seed)
-        model = build_cln(backbone, image_size, mean_box=start)
-        alone = np.zeros(4) if start is None else mean
+        keras.utils.set_random_seed(0)
+        model = build_cln("mobilenetv3small", size, mean_box=start)
+        alone = np.zeros(4, np.float32) if start is None else mean
         shares[name] = {
-            "the bias alone": _missed(
-                corners, np.tile(np.asarray(alone, np.float32), (len(corners), 1))
-            ),
+            "the bias alone": _missed(corners, np.tile(alone, (len(corners), 1))),
             "network, inference": _missed(true, model(images, training=False)["box"]),
             "network, training": _missed(true, model(images, training=True)["box"]),
         }

@@ -1,6 +1,15 @@
-"""What the boxed images are: views, ages, labels, several findings, boxes."""
+"""Page `data`: what the boxed images are (section 2.1): views, ages, labels, findings, boxes."""
 
+from typing import TYPE_CHECKING
+
+import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
+
+from clnbook.style import OTHER, TRUE
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
 def composition(boxes: pd.DataFrame, labels: pd.DataFrame) -> pd.DataFrame:
@@ -51,9 +60,9 @@ def box_statistics(boxes: pd.DataFrame, labels: pd.DataFrame) -> pd.DataFrame:
     x, y = (boxes["x1"] + boxes["x2"]) / 2, (boxes["y1"] + boxes["y2"]) / 2
     by = boxes["finding"]
     away = (x - x.groupby(by).transform("mean")) ** 2 + (y - y.groupby(by).transform("mean")) ** 2
-    told = boxes["image"].map(labels.set_index("image")["findings"].str.split("|"))
+    named = boxes["image"].map(labels.set_index("image")["findings"].str.split("|"))
     labelled = pd.Series(
-        [finding in set(names) for finding, names in zip(by, told, strict=True)], boxes.index
+        [finding in set(names) for finding, names in zip(by, named, strict=True)], boxes.index
     )
     several = boxes["image"].map(boxes["image"].value_counts()) > 1
     return pd.DataFrame(
@@ -73,3 +82,22 @@ def box_statistics(boxes: pd.DataFrame, labels: pd.DataFrame) -> pd.DataFrame:
 def findings_per_image(boxes: pd.DataFrame) -> pd.Series:
     """How many images have one boxed finding, two, three, …"""
     return boxes["image"].value_counts().value_counts().sort_index().rename("images")
+
+
+def draw_boxes(boxes: pd.DataFrame, axes: "Axes") -> "Axes":
+    """Every box of a frame as a thin outline: where they lie, and how much they vary."""
+    from matplotlib.collections import LineCollection
+
+    corners = ["x1", "y1"], ["x2", "y1"], ["x2", "y2"], ["x1", "y2"], ["x1", "y1"]
+    outlines = np.stack([boxes[corner].to_numpy(dtype=float) for corner in corners], axis=1)
+    axes.add_collection(LineCollection(list(outlines), colors=TRUE, linewidths=0.6, alpha=0.35))
+    axes.set(xlim=(0, 1), ylim=(1, 0), aspect="equal", xticks=[], yticks=[])
+    return axes
+
+
+def draw_ages(years: ArrayLike, axes: "Axes") -> "Axes":
+    """A histogram of ages in years, five years a bar."""
+    bins = list(range(0, 101, 5))
+    axes.hist(np.asarray(years), bins=bins, color=OTHER, edgecolor="white", lw=0.5)
+    axes.set(xlabel="age in years", ylabel="images")
+    return axes

@@ -1,4 +1,8 @@
-"""The paper's statements of significance (sections 3.2 and 3.3), tested on its printed tables."""
+"""Page `significance`: the paper's statements tested on its printed tables, and runs in pairs.
+
+Sections 3.2 (on Table 1) and 3.3 (on Table 2); the tests are in `wilcoxon`, what pooling
+thresholds does to them in `nested`.
+"""
 
 from collections.abc import Sequence
 
@@ -6,17 +10,17 @@ import numpy as np
 import pandas as pd
 
 from clnbook import published
-from clnbook import wilcoxon as significance
 from clnbook.audit.claims import load
+from clnbook.names import labels
 from clnbook.nested import nested_level
-from clnbook.tables.names import labels
-from clnbook.tables.style import MISSING, Page, page
+from clnbook.style import MISSING, Page, page
+from clnbook.wilcoxon import compare
 from clnlib.data import nih
 from clnlib.metrics.localisation import MEAN, THRESHOLDS
 from clnlib.runs import Run
 
-BEST_AUC, BEST_ACCURACY = "CLN-MobileNetV3Small", "CLN-CheXNet"
-# A name for each way to count, and its column of `significance.compare`.
+BEST_AUC, BEST_ACCURACY = (published.VARIANTS[name] for name in ("mobilenetv3small", "chexnet"))
+# A name for each way to count, and its column of `wilcoxon.compare`.
 COUNTED = {
     "exact": "p_exact",
     "normal": "p_normal",
@@ -26,8 +30,8 @@ COUNTED = {
     "Holm": "p_holm",
 }
 SUSPECT_TOO = "suspect too"
-_BELOW = {"p < 0.01": 0.01, "p < 0.05": 0.05, "p ≪ 0.01": 0.001}
-_NO_DIFFERENCE = "p > 0.05"
+NO_DIFFERENCE = "p > 0.05"
+LEVELS = {"p < 0.01": 0.01, "p < 0.05": 0.05, "p ≪ 0.01": 0.001, NO_DIFFERENCE: 0.05}
 
 
 def statements_classification() -> dict[str, str]:
@@ -46,7 +50,7 @@ def statements_localisation() -> dict[str, str]:
     are taken.
     """
     methods = printed_accuracy().index.drop(BEST_ACCURACY)
-    return {m: _NO_DIFFERENCE if m.startswith("CLN-") else "p ≪ 0.01" for m in methods}
+    return {m: NO_DIFFERENCE if m.startswith("CLN-") else "p ≪ 0.01" for m in methods}
 
 
 def printed_auc() -> pd.DataFrame:
@@ -82,10 +86,10 @@ def auc_claims() -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Index `method`; `printed`, the numbers of `significance.compare`, and the names of
+        Index `method`; `printed`, the numbers of `wilcoxon.compare`, and the names of
         `COUNTED` with their p-values.
     """
-    compared = significance.compare(printed_auc(), BEST_AUC)
+    compared = compare(printed_auc(), BEST_AUC)
     return _claims(compared, statements_classification())
 
 
@@ -97,8 +101,8 @@ def accuracy_claims() -> pd.DataFrame:
     DataFrame
         As `auc_claims`, with a further way to count, `SUSPECT_TOO`.
     """
-    compared = significance.compare(printed_accuracy(), BEST_ACCURACY)
-    more = significance.compare(printed_accuracy(suspect=True), BEST_ACCURACY)
+    compared = compare(printed_accuracy(), BEST_ACCURACY)
+    more = compare(printed_accuracy(suspect=True), BEST_ACCURACY)
     claims = _claims(compared, statements_localisation())
     return claims.assign(**{SUSPECT_TOO: more["p_exact"]})
 
@@ -112,7 +116,7 @@ def accuracy_by_threshold() -> pd.DataFrame:
         Methods × T, exact p; NaN where one of the two rows is not legible.
     """
     table = printed_accuracy()
-    p = {t: significance.compare(table[t], BEST_ACCURACY)["p_exact"] for t in THRESHOLDS}
+    p = {t: compare(table[t], BEST_ACCURACY)["p_exact"] for t in THRESHOLDS}
     return pd.DataFrame(p).rename_axis(columns="T")
 
 
@@ -130,20 +134,13 @@ def claim_verdicts(claims: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Methods × ways to count; True, False, or None where there is no p.
+        Methods × ways to count, boolean; missing where there is no p.
     """
-    ways = [name for name in (*COUNTED, SUSPECT_TOO) if name in claims]
-    rows = {
-        method: [_holds(p, claim["printed"]) for p in claim[ways]]
-        for method, claim in claims.iterrows()
-    }
-    return pd.DataFrame.from_dict(rows, orient="index", columns=ways, dtype=object)
-
-
-def _holds(p: float, said: str) -> bool | None:
-    if np.isnan(p):
-        return None
-    return bool(p > 0.05) if said == _NO_DIFFERENCE else bool(p < _BELOW[said])
+    p = claims[[name for name in (*COUNTED, SUSPECT_TOO) if name in claims]]
+    level = claims["printed"].map(LEVELS).to_numpy()[:, None]
+    none = (claims["printed"] == NO_DIFFERENCE).to_numpy()[:, None]
+    holds = pd.DataFrame(np.where(none, p > level, p < level), p.index, p.columns)
+    return holds.astype("boolean").where(p.notna())
 
 
 def claims_tally(claims: pd.DataFrame) -> pd.DataFrame:
@@ -156,15 +153,15 @@ def claims_tally(claims: pd.DataFrame) -> pd.DataFrame:
         each, after which the column is named.
     """
     holds = claim_verdicts(claims)
-    none = (claims["printed"] == _NO_DIFFERENCE).reindex(holds.index)
+    none = claims["printed"] == NO_DIFFERENCE
     parts = {}
     for name, chosen in (("difference", holds[~none]), ("no difference", holds[none])):
-        parts[f"{name} holds"] = (chosen == True).sum()  # noqa: E712 (None is neither)
+        parts[f"{name} holds"] = chosen.sum()
         parts[f"{name} of"] = chosen.notna().sum()
     return pd.DataFrame(parts)
 
 
-def nested_thresholds(repetitions: int = 10_000, seed: int = 0) -> pd.DataFrame:
+def nested_thresholds() -> pd.DataFrame:
     """`nested_level` for test sets and accuracies like the paper's.
 
     A fifth of each finding's boxes is tested (section 3.1's 80/20), and the chance of an IoU
@@ -174,7 +171,7 @@ def nested_thresholds(repetitions: int = 10_000, seed: int = 0) -> pd.DataFrame:
     table = published.table1()
     known = table.query("method == @BEST_ACCURACY and finding == @MEAN and transcription == 'ok'")
     accuracy = np.interp(THRESHOLDS, known["T"], known["value"])
-    return nested_level(accuracy, sizes, repetitions=repetitions, seed=seed)
+    return nested_level(accuracy, sizes)
 
 
 def styled_claims(claims: pd.DataFrame, caption: str) -> Page:
@@ -183,8 +180,8 @@ def styled_claims(claims: pd.DataFrame, caption: str) -> Page:
     shown = claims[["printed", "n", "zeros", "effect"]].rename(columns={"printed": "paper"})
     shown["effect"] = shown["effect"].map("{:+.2f}".format)
     for way in holds:
-        pairs = zip(claims[way], holds[way], strict=True)
-        shown[way] = [_p(p) + (" ✗" if fine is False else "") for p, fine in pairs]
+        marks = holds[way].map({True: "", False: " ✗"}).fillna("")
+        shown[way] = claims[way].map(_p) + marks.astype(str)
     unbroken = [column for column in shown if shown[column].dtype in ("object", "str")]
     shown[unbroken] = shown[unbroken].map(lambda text: text.replace(" ", "\N{NO-BREAK SPACE}"))
     return page(shown, caption)
@@ -215,8 +212,8 @@ def styled_runs(compared: pd.DataFrame, runs: Sequence[Run], caption: str) -> Pa
     return page(shown, caption)
 
 
-def runs_told(compared: pd.DataFrame, level: float = 0.05) -> str:
-    """What `compare_runs` found in words: a line per quantity, or that one run has no other."""
+def runs_in_words(compared: pd.DataFrame, level: float = 0.05) -> str:
+    """What `compare_runs` gives, in words: a line per quantity, or that one run has no other."""
     if compared.empty:
         return "one run: nothing to compare"
     lines = []

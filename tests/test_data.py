@@ -1,18 +1,13 @@
-"""The data card's tables and the first page's sentences hold what can be counted by hand."""
+"""The data card's tables and pictures hold what can be counted by hand."""
 
-from dataclasses import replace
-from pathlib import Path
-
+import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.colors import to_hex
 
-from clnbook import published, tables
-from clnbook.tables import dataset, start
-from clnlib import runs
+from clnbook import data, style
 from clnlib.data import nih
-from clnlib.runs import PREDICTED_BOX, TRUE_BOX
-
-RESULTS = Path(__file__).resolve().parents[1] / "results"
+from clnlib.runs import TRUE_BOX
 
 
 @pytest.fixture(scope="module")
@@ -23,11 +18,6 @@ def boxes():
 @pytest.fixture(scope="module")
 def labels():
     return nih.load_labels()
-
-
-@pytest.fixture(scope="module")
-def real():
-    return runs.study(str(RESULTS / "nih880-trials"))
 
 
 def few() -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -55,14 +45,14 @@ def few() -> tuple[pd.DataFrame, pd.DataFrame]:
 
 def test_composition_by_hand():
     """Images, patients, shares of AP, women, children and unlabelled; the unboxed image apart."""
-    got = dataset.composition(*few())
+    got = data.composition(*few())
     assert got["all images"].tolist() == [4, 3, 0.5, 0.5, 0.5, 30.5, 0.5]
     assert got["boxed images"].tolist() == pytest.approx([3, 2, 2 / 3, 2 / 3, 2 / 3, 11, 1 / 3])
 
 
 def test_composition_of_the_real_tables(boxes, labels):
     """880 of 112,120 images, 726 of 30,805 patients; no share is beyond 0 and 1."""
-    got = dataset.composition(boxes, labels)
+    got = data.composition(boxes, labels)
     assert got.loc["images"].tolist() == [112_120, 880]
     assert got.loc["patients"].tolist() == [30_805, 726]
     shares = got[got.index.str.endswith("share")]
@@ -71,7 +61,7 @@ def test_composition_of_the_real_tables(boxes, labels):
 
 def test_box_statistics_by_hand():
     """Areas, distances from the mean centre, labels that agree, boxes with company."""
-    got = dataset.box_statistics(*few())
+    got = data.box_statistics(*few())
     assert got.index.tolist() == ["Mass", "Nodule"]
     mass, nodule = got.loc["Mass"], got.loc["Nodule"]
     assert (mass["boxes"], mass["patients"], mass["area"]) == (3, 2, pytest.approx(0.1))
@@ -87,7 +77,7 @@ def test_box_statistics_by_hand():
 
 def test_box_statistics_of_the_real_table(boxes, labels):
     """984 boxes of eight findings; the heart lies where hearts lie, nodules anywhere."""
-    got = dataset.box_statistics(boxes, labels)
+    got = data.box_statistics(boxes, labels)
     assert got["boxes"].sum() == 984
     assert got.loc[["Atelectasis", "Nodule"], "boxes"].tolist() == [180, 79]
     assert got["spread"].idxmin() == "Cardiomegaly" and got["area"].idxmin() == "Nodule"
@@ -96,53 +86,30 @@ def test_box_statistics_of_the_real_table(boxes, labels):
 
 def test_findings_per_image(boxes):
     """93 of 880 images have two to four boxed findings, and the counts add up to the boxes."""
-    got = dataset.findings_per_image(boxes)
-    assert dataset.findings_per_image(few()[0]).to_dict() == {1: 2, 2: 1}
+    got = data.findings_per_image(boxes)
+    assert data.findings_per_image(few()[0]).to_dict() == {1: 2, 2: 1}
     assert got.index.tolist() == [1, 2, 3, 4]
     assert (got.sum(), got.loc[2:].sum(), (got.index * got).sum()) == (880, 93, 984)
 
 
-def test_claimed_is_the_best_printed_mean_of_each_table():
-    """The largest mean of a CLN variant in Table 2, and of a legible row of Table 1 at T = 0.1."""
-    auc = published.table2().query("finding == 'Mean' and method.str.startswith('CLN')")["value"]
-    box = published.table1().query("finding == 'Mean' and T == 0.1 and transcription == 'ok'")
-    box = box.loc[box["method"].str.startswith("CLN"), "value"]
-    text = start.claimed()
-    assert f"AUC of up to {auc.max():.3f} (" in text
-    assert f"accuracy of up to {box.max():.3f} at T = 0.1 (" in text
+def test_every_box_is_drawn_where_it_is(axes):
+    """A closed outline per box through its corners, in a frame whose y grows downwards."""
+    boxes = few()[0]
+    data.draw_boxes(boxes, axes)
+    (outlines,) = axes.collections
+    assert len(outlines.get_segments()) == len(boxes)
+    for outline, (x1, y1, x2, y2) in zip(
+        outlines.get_segments(), boxes[TRUE_BOX].to_numpy(), strict=True
+    ):
+        corners = [(x1, y1), (x2, y1), (x2, y2), (x1, y2), (x1, y1)]
+        np.testing.assert_allclose(outline, corners)
+    assert (axes.get_xlim(), axes.get_ylim()) == ((0, 1), (1, 0))
 
 
-def test_found_on_phantom_tells_every_backbone(real):
-    """One clause per backbone, with its own numbers; the blind box once, at the end."""
-    run, *others = real
-    own = {**run.parameters, "backbone": "a-reader's", "lam": 0.3}
-    both = [run, replace(run, parameters=own), *others]
-    text = start.found_on_phantom(both, resamples=20)
-    first, second, blind = text.split("; ")
-    chosen = tables.paper_runs(both)
-    for clause, one in zip((first, second), chosen, strict=True):
-        row = tables.summary(one, resamples=20).loc["mean IoU"]
-        assert clause.endswith(f"{row['network']:.3f} ({row['low']:.3f} to {row['high']:.3f})")
-    assert second.startswith("a-reader's, λ = 0.3: mean AUC 0.")
-    assert blind.startswith("a box that never sees the image has mean IoU 0.")
-
-
-def test_found_on_real_counts_runs_above_the_blind_box(real):
-    """A run whose boxes are the true ones lies above the blind box, one without boxes below."""
-    run = real[0]
-    true = run.predictions.assign(**{p: run.predictions[p[1:]] for p in PREDICTED_BOX})
-    none = run.predictions.assign(**dict.fromkeys(PREDICTED_BOX, 0.0))
-    pair = [replace(run, predictions=table) for table in (true, none)]
-    text = start.found_on_real(pair, resamples=20)
-    assert "2 runs: mean AUC" in text and "mean IoU 0.000 to 1.000" in text
-    assert "has 1.000 (1.000 to 1.000)" in text and "in 1 of the 2 runs" in text
-    assert text.endswith("wholly below that box's, in 1 wholly above.")
-
-
-def test_found_in_print_counts_claims():
-    """The counts are the audit's: reproduced and differing claims are among all of them."""
-    table = start.ledger.compute()
-    number = start.ledger.summary(table)
-    text = start.found_in_print()
-    assert text.startswith(f"Of {len(table)} statements, {number[start.REPRODUCED]} are reproduced")
-    assert f"{number[start.DIFFERS]} differ" in text
+def test_ages_are_counted_in_fives(axes):
+    """A bar per five years from 0 to 100, as high as there are images of that age."""
+    data.draw_ages([0, 4, 5, 62, 63, 64], axes)
+    heights = {bar.get_x(): bar.get_height() for bar in axes.patches}
+    assert {x: n for x, n in heights.items() if n} == {0: 2, 5: 1, 60: 3}
+    assert len(heights) == 20 and {bar.get_width() for bar in axes.patches} == {5}
+    assert {to_hex(bar.get_facecolor()).upper() for bar in axes.patches} == {style.OTHER}

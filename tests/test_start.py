@@ -1,0 +1,64 @@
+"""The first page's sentences tell the paper's, the runs' and the audit's numbers."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from clnbook import names, published, start, summary
+from clnlib import runs
+from clnlib.runs import PREDICTED_BOX
+
+RESULTS = Path(__file__).resolve().parents[1] / "results"
+
+
+@pytest.fixture(scope="module")
+def real():
+    return runs.study(str(RESULTS / "nih880-trials"))
+
+
+def test_claimed_is_the_best_printed_mean_of_each_table():
+    """The largest mean of a CLN variant in Table 2, and of a legible row of Table 1 at T = 0.1."""
+    auc = published.table2().query("finding == 'Mean' and method.str.startswith('CLN')")["value"]
+    box = published.table1().query("finding == 'Mean' and T == 0.1 and transcription == 'ok'")
+    box = box.loc[box["method"].str.startswith("CLN"), "value"]
+    text = start.claimed()
+    assert f"AUC of up to {auc.max():.3f} (" in text
+    assert f"accuracy of up to {box.max():.3f} at T = 0.1 (" in text
+
+
+def test_on_phantom_tells_every_backbone(real):
+    """One clause per backbone, with its own numbers; the blind box once, at the end."""
+    run, *others = real
+    own = run.train.model_copy(update={"backbone": "a-reader's", "lam": 0.3})
+    both = [run, replace(run, parameters=own), *others]
+    text = start.on_phantom(both, resamples=20)
+    first, second, blind = text.split("; ")
+    chosen = names.paper_runs(both)
+    for clause, one in zip((first, second), chosen, strict=True):
+        row = summary.summary(one, resamples=20).loc["mean IoU"]
+        value, low, high = row[["network", "network low", "network high"]]
+        assert clause.endswith(f"{value:.3f} ({low:.3f} to {high:.3f})")
+    assert second.startswith("a-reader's, λ = 0.3: mean AUC 0.")
+    assert blind.startswith("a box that never sees the image has mean IoU 0.")
+
+
+def test_on_real_counts_runs_above_the_blind_box(real):
+    """A run whose boxes are the true ones lies above the blind box, one without boxes below."""
+    run = real[0]
+    true = run.predictions.assign(**{p: run.predictions[p[1:]] for p in PREDICTED_BOX})
+    none = run.predictions.assign(**dict.fromkeys(PREDICTED_BOX, 0.0))
+    pair = [replace(run, predictions=table) for table in (true, none)]
+    text = start.on_real(pair, resamples=20)
+    assert "2 runs: mean AUC" in text and "mean IoU 0.000 to 1.000" in text
+    assert "has 1.000 (1.000 to 1.000)" in text and "in 1 of the 2 runs" in text
+    assert text.endswith("wholly below that box's, in 1 wholly above.")
+
+
+def test_in_print_counts_claims():
+    """The counts are the audit's: reproduced and differing claims are among all of them."""
+    table = start.ledger.compute()
+    number = start.ledger.summary(table)
+    text = start.in_print()
+    assert text.startswith(f"Of {len(table)} statements, {number[start.REPRODUCED]} are reproduced")
+    assert f"{number[start.DIFFERS]} differ" in text
