@@ -9,7 +9,6 @@ from pathlib import Path
 import pandas as pd
 
 from clnlib.metrics.localisation import MEAN
-from clnlib.model.backbones import BACKBONES
 from clnlib.parameters import Train
 
 _TABLES = Path(__file__).with_name("printed")
@@ -27,9 +26,6 @@ LAMBDAS: dict[str, float] = {
 
 LAMBDA_GRID = tuple(k / 10 for k in range(1, 10))
 """The λ of the ablation (section 3.4.2)."""
-
-VARIANTS: dict[str, str] = {name: f"CLN-{BACKBONES[name].title}" for name in LAMBDAS}
-"""The tables' name of the variant with each backbone."""
 
 RECIPE: dict[str, object] = (
     Train(dataset="nih880")
@@ -81,6 +77,10 @@ def table2() -> pd.DataFrame:
 def table3() -> pd.DataFrame:
     """Table 3: `total` and `trainable` parameters and `gflops` of the six variants, by `model`."""
     return pd.read_csv(_TABLES / "table3.csv").set_index("model")
+
+
+VARIANTS: dict[str, str] = dict(zip(LAMBDAS, table3().index, strict=True))
+"""The tables' name of the variant with each backbone; `LAMBDAS` has the order of Table 3."""
 
 
 def lambda_ranges() -> pd.DataFrame:

@@ -129,6 +129,8 @@ def test_save_refuses_other_files(tmp_path):
 DRAW = """
 import sys
 from pathlib import Path
+import matplotlib
+matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import pandas as pd
 from clnbook import style, thresholds
