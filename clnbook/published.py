@@ -60,6 +60,11 @@ def table1() -> pd.DataFrame:
     return table
 
 
+def legible() -> pd.DataFrame:
+    """The rows of Table 1 that are evidence: their transcription is ok."""
+    return table1().query("transcription == @OK")
+
+
 def table2() -> pd.DataFrame:
     """Table 2: AUC of 13 published methods and the six variants.
 
