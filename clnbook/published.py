@@ -84,8 +84,8 @@ def table3() -> pd.DataFrame:
     return pd.read_csv(_TABLES / "table3.csv").set_index("model")
 
 
-VARIANTS: dict[str, str] = dict(zip(LAMBDAS, table3().index, strict=True))
-"""The tables' name of the variant with each backbone; `LAMBDAS` has the order of Table 3."""
+VARIANTS: dict[str, str] = {name.removeprefix("CLN-").lower(): name for name in table3().index}
+"""The tables' name of the variant with each backbone."""
 
 
 def lambda_ranges() -> pd.DataFrame:
