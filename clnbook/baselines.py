@@ -94,8 +94,7 @@ def beaten(frame: pd.DataFrame) -> pd.DataFrame:
         ("T = 0.1" to "T = 0.7", "all T"); columns `beaten` and `cells`, their numbers. Cells of
         findings the run does not have are no cells.
     """
-    printed = published.table1()
-    known = printed[(printed["transcription"] == published.OK) & (printed["finding"] != MEAN)]
+    known = published.legible().query("finding != @MEAN")
     ours = frame[(frame["series"] != NETWORK) & frame["value"].notna()]
     pairs = ours.merge(known, on=["T", "finding"], suffixes=("", "_paper"))
     pairs["beaten"] = pairs["value"] > pairs["value_paper"]

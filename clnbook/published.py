@@ -9,15 +9,11 @@ from pathlib import Path
 import pandas as pd
 
 from clnlib.metrics.localisation import MEAN
-from clnlib.model.backbones import BACKBONES
 from clnlib.parameters import Train
 
 _TABLES = Path(__file__).with_name("printed")
 OK, SUSPECT, MISSING = "ok", "suspect", "missing"  # transcription of a row of Table 1
 CLN, SOTA = "cln", "sota"  # family of a method: the paper's variants, the state of the art
-
-VARIANTS: dict[str, str] = {name: f"CLN-{BACKBONES[name].title}" for name in BACKBONES}
-"""The tables' name of the variant with each of the paper's backbones."""
 
 LAMBDAS: dict[str, float] = {
     "resnet50v2": 0.1,
@@ -65,6 +61,11 @@ def table1() -> pd.DataFrame:
     return table
 
 
+def legible() -> pd.DataFrame:
+    """The rows of Table 1 that are evidence: their transcription is ok."""
+    return table1().query("transcription == @OK")
+
+
 def table2() -> pd.DataFrame:
     """Table 2: AUC of 13 published methods and the six variants.
 
@@ -82,6 +83,10 @@ def table2() -> pd.DataFrame:
 def table3() -> pd.DataFrame:
     """Table 3: `total` and `trainable` parameters and `gflops` of the six variants, by `model`."""
     return pd.read_csv(_TABLES / "table3.csv").set_index("model")
+
+
+VARIANTS: dict[str, str] = {name.removeprefix("CLN-").lower(): name for name in table3().index}
+"""The tables' name of the variant with each backbone."""
 
 
 def lambda_ranges() -> pd.DataFrame:

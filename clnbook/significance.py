@@ -168,8 +168,7 @@ def nested_thresholds() -> pd.DataFrame:
     above T is CLN-CheXNet's printed mean accuracy, interpolated where it is not legible.
     """
     sizes = (0.2 * nih.load_boxes()["finding"].value_counts()).round().astype(int)
-    table = published.table1()
-    known = table.query("method == @BEST_ACCURACY and finding == @MEAN and transcription == 'ok'")
+    known = published.legible().query("method == @BEST_ACCURACY and finding == @MEAN")
     accuracy = np.interp(THRESHOLDS, known["T"], known["value"])
     return nested_level(accuracy, sizes)
 

@@ -16,8 +16,7 @@ def claimed() -> str:
     """The paper's best printed means, as a sentence."""
     auc = published.table2().query("finding == 'Mean' and family == 'cln'")
     auc = auc.loc[auc["value"].idxmax()]
-    box = published.table1().query("finding == 'Mean' and family == 'cln' and T == 0.1")
-    box = box[box["transcription"] == published.OK]
+    box = published.legible().query("finding == 'Mean' and family == 'cln' and T == 0.1")
     box = box.loc[box["value"].idxmax()]
     return (
         f"One network, trained on 880 radiographs with expert boxes, names the finding with a mean "

@@ -93,8 +93,8 @@ def curve(
 
 def _printed_means(runs: Sequence[Run]) -> pd.DataFrame:
     """Methods by T, NaN where not legible; no method beside runs that have other findings."""
-    table = published.comparable(published.table1(), {f for run in runs for f in run.findings})
-    known = table[(table["finding"] == MEAN) & (table["transcription"] == published.OK)]
+    table = published.comparable(published.legible(), {f for run in runs for f in run.findings})
+    known = table[table["finding"] == MEAN]
     wide = known.pivot(index="method", columns="T", values="value").reindex(columns=THRESHOLDS)
     return wide.loc[known["method"].unique()]
 

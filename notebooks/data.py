@@ -14,7 +14,7 @@ from clnbook import data, images, style
 from clnlib.data import nih
 
 boxes, labels = nih.load_boxes(), nih.load_labels()
-data.composition(boxes, labels).style.format("{:,.3g}").format(
+style.page(data.composition(boxes, labels), "").format("{:,.3g}").format(
     "{:,.0f}", subset=(["images", "patients"], slice(None)))
 
 # %% [markdown]
@@ -26,7 +26,7 @@ data.composition(boxes, labels).style.format("{:,.3g}").format(
 
 # %%
 statistics = data.box_statistics(boxes, labels)
-statistics.style.format("{:.3f}").format("{:.0f}", subset=["boxes", "patients"])
+style.page(statistics, "").format("{:.3f}").format("{:.0f}", subset=["boxes", "patients"])
 
 # %% mystnb={"image": {"alt": "Eight small frames, one per finding, each with all of its expert boxes drawn as thin translucent outlines: cardiomegaly boxes coincide over the heart, nodules are scattered over both lungs."}}
 import matplotlib.pyplot as plt
@@ -43,7 +43,7 @@ for axes, (finding, rows) in zip(panels.flat, boxes.groupby("finding"), strict=T
 # here such an image has one row per box, each with its own finding.
 
 # %%
-data.findings_per_image(boxes).to_frame().rename_axis("boxed findings")
+style.page(data.findings_per_image(boxes).to_frame().rename_axis("boxed findings"), "")
 
 # %% mystnb={"image": {"alt": "Histogram of ages of the boxed images, from children to about ninety years, most between forty and seventy."}}
 ages = labels[labels["image"].isin(boxes["image"])]["age"]
@@ -62,7 +62,8 @@ import pandas as pd
 
 from clnlib.data.splits import PROTOCOLS, leakage, make_split
 
-pd.concat({p: leakage(make_split(boxes, p)).loc["test"] for p in PROTOCOLS}, axis=1).T
+tests = {p: leakage(make_split(boxes, p)).loc["test"] for p in PROTOCOLS}
+style.page(pd.concat(tests, axis=1).T, "")
 
 # %% [markdown]
 # ## What the phantom is, and is not

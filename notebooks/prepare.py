@@ -49,11 +49,14 @@ for line in splits.thin_findings(split):
 # %%
 import pandas as pd
 
+from clnbook import images, style
+
 order = list(source.findings)
-pd.crosstab(split["finding"], split["part"]).reindex(order, columns=splits.PARTS, fill_value=0)
+counts = pd.crosstab(split["finding"], split["part"])
+style.page(counts.reindex(order, columns=splits.PARTS, fill_value=0), "")
 
 # %%
-splits.leakage(split)
+style.page(splits.leakage(split), "")
 
 # %% [markdown]
 # ## What the network sees
@@ -62,8 +65,6 @@ splits.leakage(split)
 
 # %% tags=["shows-images"] mystnb={"image": {"alt": "One image per finding with its expert box in green."}}
 import matplotlib.pyplot as plt
-
-from clnbook import images, style
 
 plt.rcParams.update(style.rc())
 rows = [split.index[split["finding"] == finding][0] for finding in order]

@@ -32,7 +32,7 @@ chosen = records.study(parameters.study, parameters.runs)
 # correlation: +1 where every finding is in favour.
 
 # %%
-from clnbook import significance
+from clnbook import significance, style
 
 auc = significance.auc_claims()
 significance.styled_claims(auc, "Table 2: CLN-MobileNetV3Small against each method, two-sided p")
@@ -42,7 +42,7 @@ significance.styled_claims(auc, "Table 2: CLN-MobileNetV3Small against each meth
 # difference.
 
 # %%
-significance.claims_tally(auc)
+style.page(significance.claims_tally(auc), "")
 
 # %% [markdown]
 # Eight pairs bound what any test can show: the smallest two-sided p is 2 / 2⁸, reached when every
@@ -66,7 +66,7 @@ accuracy = significance.accuracy_claims()
 significance.styled_claims(accuracy, "Table 1: CLN-CheXNet against each method, T pooled, two-sided p")
 
 # %%
-significance.claims_tally(accuracy)
+style.page(significance.claims_tally(accuracy), "")
 
 # %% [markdown]
 # The same at each T alone, eight pairs, exact (–: one of the two rows is not legible):

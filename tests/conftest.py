@@ -5,11 +5,12 @@ import sys
 from pathlib import Path
 
 import hypothesis
+import matplotlib
 import pytest
 from small import SMALL
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-os.environ["MPLBACKEND"] = "Agg"
+matplotlib.use("Agg")
 
 # A busy machine is no failure: no test asserts a time.
 hypothesis.settings.register_profile("no-deadline", deadline=None)

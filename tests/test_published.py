@@ -8,6 +8,7 @@ import pytest
 from clnbook import published
 from clnlib.findings import BOXED
 from clnlib.metrics.localisation import MEAN, THRESHOLDS
+from clnlib.model.backbones import BACKBONES
 
 PAPER = Path(__file__).with_name("data") / "paper.md"
 
@@ -73,3 +74,10 @@ def test_table3_is_the_text(lines):
         total, trainable, flops = (re.sub("[^0-9.]", "", cell) for cell in text[model])
         assert (int(total), int(trainable)) == (row["total"], row["trainable"])
         assert float(flops) == row["gflops"]
+
+
+def test_variants_are_named_after_their_backbones():
+    """Table 3's name of every variant is that of the backbone it is told to have."""
+    assert {
+        name: f"CLN-{BACKBONES[name].title}" for name in published.LAMBDAS
+    } == published.VARIANTS
