@@ -178,7 +178,7 @@ def reliability(frame: pd.DataFrame, axes: "Axes") -> "Axes":
     frame
         One row per bin: `confidence` and `accuracy` (means, 0 to 1), `low`, `high` (of the
         accuracy), `n` (rows in the bin, the marker's area); `attrs["ece"]`, the expected
-        calibration error, is written out. From `clnlib.metrics.classification.reliability`.
+        calibration error, is written out. From `clnbook.rates.reliability`.
     axes
         Where to draw.
     """

@@ -38,7 +38,7 @@ def table(measured: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     measured
-        From `clnlib.model.complexity.measured`: `model`, `total`, `trainable`, `statistics`,
+        From `clnbook.costs.measured`: `model`, `total`, `trainable`, `statistics`,
         `flops`, one row per network.
 
     Returns
@@ -101,7 +101,7 @@ def styled_pooling(measured: pd.DataFrame) -> Page:
     Parameters
     ----------
     measured
-        From `clnlib.model.complexity.measured`: `model`, `total`, `flatten_total`.
+        From `clnbook.costs.measured`: `model`, `total`, `flatten_total`.
     """
     ours = measured.set_index("model")
     shown = pd.DataFrame(
@@ -124,7 +124,7 @@ def styled_latency(measured: pd.DataFrame) -> Page:
     Parameters
     ----------
     measured
-        From `clnlib.model.complexity.measured`: `model`, `weights_mb`, `latency_ms`, `threads`.
+        From `clnbook.costs.measured`: `model`, `weights_mb`, `latency_ms`, `threads`.
     """
     ours = measured.set_index("model")
     shown = ours[["weights_mb", "latency_ms"]].set_axis(["weights, MB", "one image, ms"], axis=1)
@@ -189,7 +189,7 @@ def draw(blocks: Sequence[Mapping[str, Any]], axes: "Axes") -> "Axes":
     Parameters
     ----------
     blocks
-        From `clnlib.model.complexity.blocks`: `name`, `after`, `shape`, `parameters`, `layers`,
+        From `clnbook.costs.blocks`: `name`, `after`, `shape`, `parameters`, `layers`,
         `activation`.
     axes
         Where to draw.

@@ -11,12 +11,12 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from clnbook import published, thresholds
+from clnbook.heatmaps import METHODS
 from clnbook.images import CAM_BOX, panels
 from clnbook.style import Page, cells, page
 from clnbook.summary import BLIND_BOX, interval, resampled
 from clnlib.metrics import bootstrap
 from clnlib.metrics.boxes import iou
-from clnlib.metrics.heatmaps import METHODS
 from clnlib.metrics.localisation import PAPER, box_iou, given_finding, samples
 from clnlib.parameters import Conventions
 from clnlib.runs import PREDICTED_BOX, TRUE_BOX, Run
@@ -35,7 +35,7 @@ def boxes_of(run: Run, frame: pd.DataFrame, method: str, target: str) -> pd.Data
     run
         A finished stage-2 run.
     frame
-        From `clnlib.metrics.heatmaps.predictions`, attached to the run as "gradcam".
+        From `clnbook.heatmaps.predictions`, attached to the run as "gradcam".
     method, target
         Which of its boxes.
 
@@ -62,7 +62,7 @@ def resolution(frames: Mapping[str, pd.DataFrame], sizes: Mapping[str, int]) -> 
     Parameters
     ----------
     frames
-        By the runs' names, from `clnlib.metrics.heatmaps.predictions`.
+        By the runs' names, from `clnbook.heatmaps.predictions`.
     sizes
         By the same names, pixels per side of the images.
     """
@@ -92,7 +92,7 @@ def curves(
     run
         A finished stage-2 run.
     frame
-        From `clnlib.metrics.heatmaps.predictions`, attached to the run as "gradcam".
+        From `clnbook.heatmaps.predictions`, attached to the run as "gradcam".
     conventions
         How IoU accuracy counts.
     resamples

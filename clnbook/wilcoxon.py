@@ -1,7 +1,7 @@
 """Pages `significance` and `audit`: Wilcoxon's test as the paper uses it (sections 3.2 and 3.3).
 
 The test pairs two methods by finding, so that eight numbers must carry it;
-`clnlib.metrics.paired` asks the same of two runs by resampling their patients.
+`clnbook.paired` asks the same of two runs by resampling their patients.
 """
 
 from typing import Literal, NamedTuple, get_args
@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from clnbook.paired import holm
 from clnlib.errors import InputError, not_allowed
-from clnlib.metrics.paired import holm
 
 Zeros = Literal["wilcox", "pratt"]
 DECIMALS = 10  # far below a printed digit, far above floating-point noise

@@ -67,7 +67,7 @@ for name in chosen:
 # %% mystnb={"image": {"alt": "ROC curves: true-positive against false-positive rate, one thin curve per finding, the mean thick in its band, the diagonal dotted. The areas are in the table finding by finding above."}}
 import matplotlib.pyplot as plt
 
-from clnlib.metrics import classification as rates
+from clnbook import rates
 
 plt.rcParams.update(style.rc())
 for name, run in chosen.items():

@@ -56,7 +56,7 @@ _ = complexity.draw(complexity.blocks(network.build_cln(drawn)), axes)
 # and an addition counted as two. `inside`: counts equal, operations within 0.5 % of the printed.
 
 # %%
-from clnlib.model.complexity import measured
+from clnbook.costs import measured
 
 costs = measured(BACKBONES)
 complexity.styled(complexity.table(costs), marked)

@@ -33,7 +33,8 @@ from IPython.display import display
 
 from clnbook import gradcam, images, names, style, thresholds
 from clnlib import runs as records
-from clnlib.metrics import heatmaps, localisation as metrics
+from clnbook import heatmaps
+from clnlib.metrics import localisation as metrics
 
 found = records.study(parameters.study, parameters.runs)
 shown_runs = names.paper_runs(found)

@@ -104,7 +104,7 @@ for name in ("T = 0.1", "mean over T", "pooled over T"):
 # no resampling of patients sees.
 
 # %%
-from clnlib.metrics import paired
+from clnbook import paired
 
 compared = paired.compare_runs(chosen, parameters)
 print(significance.runs_in_words(compared))

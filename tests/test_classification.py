@@ -13,7 +13,7 @@ from pictures import band_at, off_palette
 from sklearn.metrics import confusion_matrix, roc_auc_score, roc_curve
 
 from clnbook import classification as page
-from clnbook import published
+from clnbook import published, rates
 from clnlib.findings import BOXED
 from clnlib.metrics import bootstrap, classification
 from clnlib.metrics.localisation import MEAN
@@ -76,7 +76,7 @@ def test_truth_by_boxes_and_by_images():
 def test_roc_bands_agree_with_a_loop(rows):
     """scikit-learn's curve of every resample, read off on the grid: the same curve and band."""
     table = predictions()
-    got = classification.roc_bands(table, FINDINGS, resamples=40, seed=3, rows=rows)
+    got = rates.roc_bands(table, FINDINGS, resamples=40, seed=3, rows=rows)
     used, truth = classification.truth(table, FINDINGS, rows)
     drawn = bootstrap.counts(used["patient"], 40, seed=3)
     curves = []
@@ -84,12 +84,12 @@ def test_roc_bands_agree_with_a_loop(rows):
         curve = [
             roc_curve(truth[:, k], used[PROBABILITY + name], sample_weight=w)[:2] for w in drawn
         ]
-        curves.append([np.interp(classification.GRID, fpr, tpr) for fpr, tpr in curve])
+        curves.append([np.interp(rates.GRID, fpr, tpr) for fpr, tpr in curve])
     expected = np.concatenate([curves, np.mean(curves, axis=0)[None]])
     assert got["finding"].unique().tolist() == [*FINDINGS, MEAN]
     for name, own in zip((*FINDINGS, MEAN), expected, strict=True):
         part = got[got["finding"] == name]
-        np.testing.assert_allclose(part["fpr"], classification.GRID)
+        np.testing.assert_allclose(part["fpr"], rates.GRID)
         np.testing.assert_allclose(part["tpr"], own[0], atol=1e-12)
         ends = np.quantile(own[1:], [0.025, 0.975], axis=0)
         np.testing.assert_allclose(part[["low", "high"]].T, ends, atol=1e-12)
@@ -100,7 +100,7 @@ def test_roc_bands_by_hand():
     table = pd.DataFrame({"image": list("abcd"), "patient": list("abcd")})
     table["finding"] = ["Mass", "Nodule", "Mass", "Nodule"]
     table["p_Mass"] = [0.9, 0.8, 0.3, 0.1]
-    got = classification.roc_bands(table, ["Mass"], resamples=20)
+    got = rates.roc_bands(table, ["Mass"], resamples=20)
     curve = got[got["finding"] == "Mass"].set_index("fpr")["tpr"]
     assert curve.loc[[0.0, 0.49, 0.5, 1.0]].tolist() == [0.5, 0.5, 1, 1]
     assert (got[got["finding"] == MEAN]["tpr"].to_numpy() == curve.to_numpy()).all()
@@ -110,7 +110,7 @@ def test_roc_bands_by_hand():
 @settings(max_examples=15)
 def test_roc_curves_rise_within_their_bands(seed):
     """A true-positive rate never falls with the false-positive rate, nor do the band's ends."""
-    got = classification.roc_bands(predictions(20, seed), FINDINGS, resamples=30)
+    got = rates.roc_bands(predictions(20, seed), FINDINGS, resamples=30)
     for _, own in got.groupby("finding"):
         assert (own[["tpr", "low", "high"]].diff().iloc[1:] >= -1e-12).all().all()
         assert own["tpr"].iloc[-1] == pytest.approx(1)
@@ -121,15 +121,15 @@ def test_roc_bands_leave_out_what_has_no_curve():
     """A finding that no row or every row has, and a reader's single category, are left out."""
     table = predictions()
     some = table[table["finding"] != "Mass"]
-    got = classification.roc_bands(some, FINDINGS, resamples=10)
+    got = rates.roc_bands(some, FINDINGS, resamples=10)
     assert got["finding"].unique().tolist() == ["Effusion", "Nodule", MEAN]
-    diverged = classification.roc_bands(table.assign(p_Mass=np.nan), FINDINGS, resamples=10)
+    diverged = rates.roc_bands(table.assign(p_Mass=np.nan), FINDINGS, resamples=10)
     pd.testing.assert_frame_equal(
         diverged[diverged["finding"] == "Nodule"].reset_index(drop=True),
-        classification.roc_bands(table, ["Nodule"], resamples=10).iloc[: len(classification.GRID)],
+        rates.roc_bands(table, ["Nodule"], resamples=10).iloc[: len(rates.GRID)],
     )
     assert diverged["finding"].unique().tolist() == ["Effusion", "Nodule", MEAN]
-    single = classification.roc_bands(table[table["finding"] == "Mass"], ["Mass"], resamples=10)
+    single = rates.roc_bands(table[table["finding"] == "Mass"], ["Mass"], resamples=10)
     assert single.empty and single.columns.tolist() == got.columns.tolist()
 
 
@@ -142,7 +142,7 @@ def test_reliability_by_hand():
     table["finding"] = ["Mass", "Nodule", "Nodule", "Mass"]
     table["p_Mass"] = [0.4, 0.5, 0.3, 0.9]
     table["p_Nodule"] = [0.3, 0.4, 0.7, 0.1]
-    got = classification.reliability(table, ["Mass", "Nodule"], bins=2, resamples=50)
+    got = rates.reliability(table, ["Mass", "Nodule"], bins=2, resamples=50)
     assert got["confidence"].tolist() == pytest.approx([0.45, 0.8])
     assert got["accuracy"].tolist() == [0.5, 1]
     assert got["n"].tolist() == [2, 2]
@@ -153,7 +153,7 @@ def test_reliability_by_hand():
 def test_reliability_agrees_with_a_loop(rows):
     """Bins of the data, resampled patients: accuracy and error of every resample by repetition."""
     table = predictions(80, seed=2)
-    got = classification.reliability(table, FINDINGS, bins=4, resamples=40, rows=rows)
+    got = rates.reliability(table, FINDINGS, bins=4, resamples=40, rows=rows)
     used, truth = classification.truth(table, FINDINGS, rows)
     shares = used[SHARES].to_numpy()
     flat = pd.DataFrame({"confidence": shares.max(axis=1)})
@@ -177,7 +177,7 @@ def test_reliability_agrees_with_a_loop(rows):
 def test_reliability_of_ties():
     """Rows of one confidence stay in one bin: a constant network has a single one."""
     table = predictions().assign(p_Effusion=0.5, p_Mass=0.3, p_Nodule=0.2)
-    got = classification.reliability(table, FINDINGS, resamples=20)
+    got = rates.reliability(table, FINDINGS, resamples=20)
     assert got["n"].tolist() == [len(table)]
     share = (table["finding"] == "Effusion").mean()
     assert got.attrs["ece"] == pytest.approx(abs(share - 0.5))
@@ -191,7 +191,7 @@ def test_confusion_agrees_with_scikit_learn():
     table = predictions().assign(p_Hernia=0.0)
     names = [*FINDINGS, "Hernia"]
     called = table[[PROBABILITY + f for f in names]].idxmax(axis=1).str.removeprefix(PROBABILITY)
-    got = classification.confusion(table, names)
+    got = rates.confusion(table, names)
     np.testing.assert_array_equal(got, confusion_matrix(table["finding"], called, labels=names))
     assert got.index.tolist() == got.columns.tolist() == names
     assert got.to_numpy().sum() == len(table)

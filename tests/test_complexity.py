@@ -11,9 +11,9 @@ import pandas as pd
 import pytest
 
 from clnbook import complexity as page
-from clnbook import published, style
+from clnbook import costs, published, style
 from clnlib.errors import InputError
-from clnlib.model import complexity, network
+from clnlib.model import network
 
 # GFLOPs of Table 3's networks at 224 pixels by the profiler; parameters as printed but for the 7
 # statistics of EfficientNetB4's Normalization layer.
@@ -33,7 +33,7 @@ tensorflow_only = pytest.mark.skipif(
 @pytest.fixture(scope="module")
 def small():
     """The smallest backbone at 32 pixels, measured once."""
-    return complexity.complexity("mobilenetv3small", 32)
+    return costs.complexity("mobilenetv3small", 32)
 
 
 def as_measured() -> pd.DataFrame:
@@ -58,11 +58,11 @@ def as_measured() -> pd.DataFrame:
 def test_flops_by_hand(capfd):
     """A multiplication and an addition are two: a layer of 3 to 5 and a 1 × 1 convolution."""
     dense = keras.Sequential([keras.Input((3,)), keras.layers.Dense(5)])
-    assert complexity.flops(dense) == 2 * 3 * 5 + 5  # the bias is added
+    assert costs.flops(dense) == 2 * 3 * 5 + 5  # the bias is added
     convolution = keras.Sequential(
         [keras.Input((4, 4, 2)), keras.layers.Conv2D(3, 1, use_bias=False)]
     )
-    assert complexity.flops(convolution) == 2 * 4 * 4 * 2 * 3
+    assert costs.flops(convolution) == 2 * 4 * 4 * 2 * 3
     out, err = capfd.readouterr()
     assert out == "" and "deprecated" not in err
 
@@ -82,14 +82,14 @@ def test_one_network(small):
 def test_flops_of_table_3():
     """The smallest network's operations at 224 pixels are those the design was checked with."""
     model = network.build_cln("mobilenetv3small", 224)
-    assert complexity.flops(model) == 116_938_876
+    assert costs.flops(model) == 116_938_876
 
 
 @tensorflow_only
 @pytest.mark.slow
 def test_table_3():
     """The two largest graphs: parameters as printed, operations as known, a reason where not."""
-    measured = complexity.measured(("chexnet", "efficientnetb4"))
+    measured = costs.measured(("chexnet", "efficientnetb4"))
     table = page.table(measured)
     for model, row in table.iterrows():
         assert row["GFLOPs"] == pytest.approx(GFLOPS[model], abs=6e-4)
@@ -103,13 +103,13 @@ def test_flatten_total_is_the_built_network_s():
         average, flat = (
             network.build_cln("mobilenetv3small", size, pooling=name) for name in ("avg", "flatten")
         )
-        assert complexity._flatten_total(average) == flat.count_params()
+        assert costs._flatten_total(average) == flat.count_params()
 
 
 def test_another_backend_is_refused_in_one_line():
     """Without TensorFlow's profiler the message says what to set."""
     pytest.importorskip("jax")
-    code = "from clnlib.model.complexity import complexity; complexity('mobilenetv3small', 32)"
+    code = "from clnbook.costs import complexity; complexity('mobilenetv3small', 32)"
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True,
         env={**os.environ, "KERAS_BACKEND": "jax"},
@@ -123,7 +123,7 @@ def test_refusal_by_name(monkeypatch):
     """The counting alone is refused as well."""
     monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
     with pytest.raises(InputError, match="KERAS_BACKEND=jax"):
-        complexity.flops(None)
+        costs.flops(None)
 
 
 # blocks

@@ -8,9 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.ndimage import zoom
 
-from clnbook import gradcam
+from clnbook import gradcam, heatmaps
 from clnlib import runs
-from clnlib.metrics import heatmaps
 from clnlib.metrics import localisation as metrics
 from clnlib.metrics.boxes import iou
 from clnlib.runs import PREDICTED_BOX, TRUE_BOX

@@ -12,11 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from clnbook import nested, significance, wilcoxon
+from clnbook import nested, paired, significance, wilcoxon
 from clnlib import runs
 from clnlib.errors import InputError
 from clnlib.metrics import localisation as metrics
-from clnlib.metrics import paired
 from clnlib.runs import PREDICTED_BOX
 
 RESULTS = Path(__file__).resolve().parents[1] / "results"

@@ -43,7 +43,7 @@ class Base(NamedTuple):
 
 
 # Counts: keras.applications 3.15, include_top=False; GFLOPS: TensorFlow's profiler on the frozen
-# graph at 224 x 224 (clnlib.model.complexity measures both anew).
+# graph at 224 x 224 (clnbook.costs measures both anew).
 BASES = {
     RESNET: Base(23_564_800, 45_440, 2048, 7, 6.991),
     MOBILENET: Base(939_120, 12_112, 576, 7, 0.117),

@@ -8,10 +8,10 @@ import numpy as np
 
 from clnbook.audit.printed import CHEXNET, MOBILENET, XCEPTION, Printed
 from clnbook.audit.verdicts import NOT_CHECKABLE, Answer, agree
+from clnbook.paired import holm
 from clnbook.wilcoxon import wilcoxon
 from clnlib.findings import BOXED
 from clnlib.metrics.localisation import MEAN, THRESHOLDS
-from clnlib.metrics.paired import holm
 
 Scores = tuple[float, ...]
 
