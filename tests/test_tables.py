@@ -192,6 +192,26 @@ def test_styled():
     assert first in repr(page) and "0x" not in repr(page)
 
 
+def test_a_table_in_a_notebook_is_html_text_and_csv():
+    """The CSV has the caption and every cell as shown, a spanning head in each place it spans."""
+    columns = pd.MultiIndex.from_tuples([("T", "0.1"), ("T", "0.3"), ("n, all", "")])
+    index = pd.MultiIndex.from_tuples([("a", "run"), ("a", "blind")], names=["method", "box"])
+    cells = [["0.51 (0.42–0.60)", 0.25, 3], [np.nan, "–", 4]]
+    page = style.page(pd.DataFrame(cells, index, columns), 'Of 7, "all"')
+    bundle = page._repr_mimebundle_(include=None, exclude=None)
+    assert bundle["text/html"] == page.to_html() and bundle["text/plain"] == repr(page)
+    assert bundle["text/csv"].splitlines() == [
+        '"Of 7, ""all"""',
+        ',,T,T,"n, all"',
+        ",,0.1,0.3,",
+        "method,box,,,",
+        "a,run,0.51 (0.42–0.60),0.250,3",
+        "a,blind,–,–,4",
+    ]
+    bare = style.page(pd.DataFrame({"x": [1]}), "")
+    assert bare.to_csv() == ",x\n0,1\n" and "<caption>" not in bare.to_html()
+
+
 def test_curves():
     """Ours and the blind box are `localisation`'s means; the paper's are its legible ones."""
     run = run_of(findings=BOXED)

@@ -1,6 +1,8 @@
 """What tables on a page share: cells with intervals, a caption, scopes of header cells."""
 
+import csv
 import hashlib
+import io
 import re
 from typing import Any
 
@@ -12,7 +14,25 @@ MISSING = "–"
 
 
 class Page(Styler):  # type: ignore[misc]
-    """A Styler whose header cells say what they head (WCAG H63), and whose text is its content."""
+    """A Styler whose header cells say what they head (WCAG H63), and whose text is its content.
+
+    An executed notebook keeps it as HTML, as text and as CSV.
+    """
+
+    def _repr_mimebundle_(self, **chosen: Any) -> dict[str, str]:
+        """The table as Jupyter keeps it, by MIME type."""
+        return {"text/html": self.to_html(), "text/plain": repr(self), "text/csv": self.to_csv()}
+
+    def to_csv(self) -> str:
+        """Caption, header and rows as shown; a header cell that spans several stands in each."""
+        unit = "\x1f"  # ASCII's separator of cells, which no cell holds
+        text = self.to_string(delimiter=unit, sparse_index=False, sparse_columns=False)
+        plain = re.sub(r'<br><span class="aside">(.*?)</span>', r" \1", text)
+        lines = io.StringIO()
+        rows = csv.writer(lines, lineterminator="\n")
+        rows.writerows([[self.caption]] if self.caption else [])
+        rows.writerows(line.split(unit) for line in plain.splitlines())
+        return lines.getvalue()
 
     def to_html(self, *arguments: Any, **options: Any) -> Any:
         """The table as HTML."""
