@@ -12,12 +12,13 @@
 
 # %%
 import matplotlib.pyplot as plt
-from IPython.display import HTML, Markdown, display
+from IPython.display import Markdown, display
 
 from clnbook import figures
 from clnbook.audit import audit, blind, leakage, testsets, testsets_null, uncertainty
 from clnbook.audit.claims import ledger
 from clnbook.tables import audit as tables
+from clnbook.tables.style import page
 
 plt.rcParams.update(figures.style())
 claims = audit.claims()
@@ -95,7 +96,7 @@ figures.admissible_sizes(sizes, tables.fifth(), grid)
 # cell be rounded in its own way.
 
 # %%
-testsets.conventions()
+page(testsets.conventions(), "")
 
 # %% [markdown]
 # Under "twice", the totals that each variant admits. 197 is 20 % of the 984 boxes, 176 of the 880
@@ -103,14 +104,14 @@ testsets.conventions()
 # every legible cell and mean, and `near_totals`, how many boxes they have.
 
 # %%
-testsets.totals()
+page(testsets.totals(), "")
 
 # %% [markdown]
 # Whether one size fits all variants. `misread`: how many of the legible cells would at least have to
 # be other than they read for one size to fit them all.
 
 # %%
-testsets.common()
+page(testsets.common(), "")
 
 # %% [markdown]
 # The same if any one cell of a column may read anything, and if every cell may have been rounded in
@@ -132,7 +133,7 @@ print(f"legible accuracies that rise with T, which they cannot: {rises}")
 # rows, whose printed means fit their cells, can hide few.
 
 # %%
-testsets_null.null_simulation().style.format("{:.2f}")
+page(testsets_null.null_simulation(), "").format("{:.2f}")
 
 # %% [markdown]
 # What could explain it. Readings that stay open: one test set whose rows were grouped by the
@@ -142,7 +143,7 @@ testsets_null.null_simulation().style.format("{:.2f}")
 # methods compared; under the second, variants were compared on different boxes.
 
 # %%
-testsets_null.explanations().style.format({"probability": "{:.1g}"}, na_rep="–")
+page(testsets_null.explanations(), "").format({"probability": "{:.1g}"}, na_rep="–")
 
 # %% [markdown]
 # ## What such class sizes mean
@@ -159,14 +160,14 @@ _ = figures.intervals(cells[cells["T"] == 0.7], axes)
 # sets of 20 % of the boxes):
 
 # %%
-uncertainty.told_apart().to_frame().T.style.format("{:.2f}")
+page(uncertainty.told_apart().to_frame().T, "").format("{:.2f}")
 
 # %% [markdown]
 # What the best of the variants gains by being picked, were they all equally good; `p_spread` is how
 # often equals spread as far as the printed means do.
 
 # %%
-uncertainty.best_of_equals().style.format(precision=3).format_index(precision=1)
+page(uncertainty.best_of_equals(), "").format(precision=3).format_index(precision=1)
 
 # %% [markdown]
 # ## What training has seen
@@ -193,7 +194,7 @@ else:
 # trained on these shares of the boxed images:
 
 # %%
-leakage.public_splits().style.format("{:.0%}")
+page(leakage.public_splits(), "").format("{:.0%}")
 
 # %% [markdown]
 # ## Boxes that never see the image
@@ -217,7 +218,7 @@ _ = figures.beaten(blind.share_beaten(beside), axes)
 # Holm's adjustment is for the number of comparisons. The page on significance has every p.
 
 # %%
-claims_tally(auc)
+page(claims_tally(auc), "")
 
 # %% [markdown]
 # Table 1 at each T alone, CLN-CheXNet against each method, legible rows:
@@ -232,4 +233,5 @@ styled_by_threshold(accuracy_by_threshold(), "Table 1: exact p at each T alone")
 # line of code that computed it.
 
 # %%
-HTML(tables.ledger(claims))
+shown = {"text/html": tables.ledger(claims), "text/csv": claims.to_csv(index=False)}
+display({"text/plain": f"{len(claims)} claims"} | shown, raw=True)

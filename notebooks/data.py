@@ -12,9 +12,10 @@
 # %%
 from clnlib.data import nih
 from clnbook.tables import dataset
+from clnbook.tables.style import page
 
 boxes, labels = nih.load_boxes(), nih.load_labels()
-dataset.composition(boxes, labels).style.format("{:,.3g}").format(
+page(dataset.composition(boxes, labels), "").format("{:,.3g}").format(
     "{:,.0f}", subset=(["images", "patients"], slice(None)))
 
 # %% [markdown]
@@ -26,7 +27,7 @@ dataset.composition(boxes, labels).style.format("{:,.3g}").format(
 
 # %%
 statistics = dataset.box_statistics(boxes, labels)
-statistics.style.format("{:.3f}").format("{:.0f}", subset=["boxes", "patients"])
+page(statistics, "").format("{:.3f}").format("{:.0f}", subset=["boxes", "patients"])
 
 # %% mystnb={"image": {"alt": "Eight small frames, one per finding, each with all of its expert boxes drawn as thin translucent outlines: cardiomegaly boxes coincide over the heart, nodules are scattered over both lungs."}}
 import matplotlib.pyplot as plt
@@ -45,7 +46,7 @@ for axes, (finding, rows) in zip(panels.flat, boxes.groupby("finding"), strict=T
 # here such an image has one row per box, each with its own finding.
 
 # %%
-dataset.findings_per_image(boxes).to_frame().rename_axis("boxed findings")
+page(dataset.findings_per_image(boxes).to_frame().rename_axis("boxed findings"), "")
 
 # %% mystnb={"image": {"alt": "Histogram of ages of the boxed images, from children to about ninety years, most between forty and seventy."}}
 ages = labels[labels["image"].isin(boxes["image"])]["age"]
@@ -64,7 +65,8 @@ import pandas as pd
 
 from clnlib.data.splits import PROTOCOLS, leakage, make_split
 
-pd.concat({p: leakage(make_split(boxes, p)).loc["test"] for p in PROTOCOLS}, axis=1).T
+tests = {p: leakage(make_split(boxes, p)).loc["test"] for p in PROTOCOLS}
+page(pd.concat(tests, axis=1).T, "")
 
 # %% [markdown]
 # ## What the phantom is, and is not

@@ -37,7 +37,10 @@ table = predict(parameters)
 # is in `predictions.csv`.
 
 # %%
-table.drop(columns=[c for c in table if c.startswith("p_")]).head(20).round(2)
+from clnbook.tables.style import page
+
+shown = table.drop(columns=[c for c in table if c.startswith("p_")])
+page(shown.head(20), "").format(precision=2, na_rep="–")
 
 # %% [markdown]
 # ## Pictures

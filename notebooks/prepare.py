@@ -49,11 +49,14 @@ for line in splits.thin_findings(split):
 # %%
 import pandas as pd
 
+from clnbook.tables.style import page
+
 order = list(source.findings)
-pd.crosstab(split["finding"], split["part"]).reindex(order, columns=splits.PARTS, fill_value=0)
+counts = pd.crosstab(split["finding"], split["part"])
+page(counts.reindex(order, columns=splits.PARTS, fill_value=0), "")
 
 # %%
-splits.leakage(split)
+page(splits.leakage(split), "")
 
 # %% [markdown]
 # ## What the network sees

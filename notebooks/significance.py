@@ -30,6 +30,7 @@ chosen = records.study(parameters.study, parameters.runs)
 
 # %%
 from clnbook import tables
+from clnbook.tables.style import page
 
 auc = tables.auc_claims()
 tables.styled_claims(auc, "Table 2: CLN-MobileNetV3Small against each method, two-sided p")
@@ -39,7 +40,7 @@ tables.styled_claims(auc, "Table 2: CLN-MobileNetV3Small against each method, tw
 # difference.
 
 # %%
-tables.claims_tally(auc)
+page(tables.claims_tally(auc), "")
 
 # %% [markdown]
 # Eight pairs bound what any test can show: the smallest two-sided p is 2 / 2⁸, reached when every
@@ -63,7 +64,7 @@ accuracy = tables.accuracy_claims()
 tables.styled_claims(accuracy, "Table 1: CLN-CheXNet against each method, T pooled, two-sided p")
 
 # %%
-tables.claims_tally(accuracy)
+page(tables.claims_tally(accuracy), "")
 
 # %% [markdown]
 # The same at each T alone, eight pairs, exact (–: one of the two rows is not legible):
