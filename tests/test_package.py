@@ -22,7 +22,7 @@ ROOMS = (
     ("clnbook.nested",),
     ("clnbook.audit",),
     ("clnbook.tables", "clnbook.figures"),
-    ("clnbook.jobs", "clnbook.pages", "clnbook.site", "clnbook.explore"),
+    ("clnbook.jobs", "clnbook.pages", "clnbook.site", "clnbook.explore", "clnbook.publish"),
 )
 ROOM = {name: place for place, names in enumerate(ROOMS) for name in names}
 MODULES = sorted(p for p in ROOT.glob("cln*/**/*.py") if p.name != "__init__.py")
