@@ -11,15 +11,14 @@ PROFILE ?= local
 SNAKEMAKE := snakemake --profile workflow/profiles/$(PROFILE)
 CONFIG = --config study=$(STUDY) $(if $(IMAGENET),"imagenet=$(IMAGENET)")
 
-.PHONY: book study report site pdf test lint notebooks clean
+.PHONY: book study report site pdf publish test changed lint notebooks clean
 
 book: .venv/installed
-	$(SNAKEMAKE) --config study=phantom -- study site
-	$(MAKE) report STUDY=phantom
+	$(MAKE) study STUDY=phantom
 	$(MAKE) site
-	@echo "how far these records lie from the ones before:"; cat build/compared/phantom/*.txt 2>/dev/null || echo "nothing was published anew"
+	@$(MAKE) --no-print-directory changed
 
-# Any study: make study STUDY=nih880-pilot [PROFILE=slurm] [IMAGENET=<weight file>]
+# Any study, its pages under build/: make study STUDY=nih880-pilot [PROFILE=slurm] [IMAGENET=<weight file>]
 study: .venv/installed
 	$(SNAKEMAKE) $(CONFIG) -- study
 	$(MAKE) report
@@ -29,10 +28,17 @@ report: .venv/installed
 	mkdir -p build/report
 	$(SNAKEMAKE) $(CONFIG) --report build/report/$(basename $(notdir $(STUDY))).html -- study
 
-# The site from the pages that are there.
+# The site: the committed pages, and over them those that were made on this machine.
 site: .venv/installed
-	jupyter-book build --keep-going -W -n book/
+	python -m clnbook.site
+	jupyter-book build --keep-going -W -n --path-output . build/book/
 	@echo "open _build/html/index.html"
+
+# Into results/ and book/: a study's records and pages, or with STUDY=site the pages of no study.
+# Of a study that has not run on this machine, the pages that follow from its committed records.
+publish: .venv/installed
+	$(if $(wildcard $(or $(CLN_HOME),.)/runs/$(STUDY)/*/done),$(MAKE) study)
+	python -m clnbook.publish $(STUDY) $(IMAGENET)
 
 # The whole book as one file, and the site that links it. Needs Chromium, no LaTeX.
 pdf: .venv/installed
@@ -41,6 +47,11 @@ pdf: .venv/installed
 
 test: .venv/installed lint
 	python -m pytest -n 2 --dist loadfile --nbval
+	@$(MAKE) --no-print-directory changed
+
+# `make book` and `make test` change no file of the checkout: the last line of both.
+changed:
+	@files=$$(git status --short) && echo "files that differ from the commit: $${files:-none}" || true
 
 lint: .venv/installed
 	ruff check .

@@ -1,71 +1,57 @@
-"""Which pages `pytest --nbval` executes again, and where they keep what they make.
+"""Which pages `pytest --nbval` executes again, and which records their kernels see.
 
-A page that follows from records alone is executed anywhere. One that reads images or weights is
-executed where these are, so that it makes none; but `prepare` and `train` of the phantom, whose
-images are drawn and whose run is trained in minutes, are executed everywhere. What they need and
-do not find they make in a folder of their own: a record of one run under runs/ would hide the
-published ones from all other pages.
+Committed pages are compared with committed records only: no kernel sees a run or an image store of
+this machine, whatever lies there and whatever the tests before have set. A page that reads records
+is executed everywhere, and so are `prepare` and `train` of the phantom, whose images are drawn and
+whose run is trained in minutes: these two share a home of their own. Pages that need other images,
+or weights, are left out.
 
 A cell whose output the machine decides is tagged `nbval-ignore-output` in its notebook.
 """
 
-import functools
+import os
 import tempfile
 from pathlib import Path
 
 import pytest
+from nbval.plugin import IPyNbFile
 
-from clnbook import jobs
-from clnlib import paths
-from clnlib.errors import InputError
-
-READS = ("prepare", "finetune", "train", "predict", "gradcam")  # images, or weights
+NEEDS = ("prepare", "finetune", "train", "predict")  # images, or weights
 MADE = ("phantom/prepare", "phantom/train")
-NEW_HOME = pytest.StashKey[str]()
+HOME = pytest.StashKey[Path]()
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """A page that would have to make what takes hours, or what is not at hand, is left out."""
+    """Leave out the pages that need what a checkout does not hold."""
     if not config.option.nbval or collection_path.suffix != ".ipynb":
         return None
-    return None if _name(collection_path) in MADE or _finds_all(collection_path) else True
+    left_out = collection_path.stem in NEEDS and _name(collection_path) not in _made()
+    return left_out or None
+
+
+def pytest_collectstart(collector: pytest.Collector) -> None:
+    """Leave a table's CSV, which lies beside the page, out of the comparison of the page."""
+    if isinstance(collector, IPyNbFile):
+        collector.skip_compare += ("text/csv",)
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_setup(item: pytest.Item) -> object:
-    """Start the kernel of a page that makes what it needs in a new home."""
+    """Start the kernel of a page in a home without runs, or with those that the page makes."""
+    if HOME not in item.config.stash:
+        folder = tempfile.TemporaryDirectory(prefix="clnlib-")
+        item.config.add_cleanup(folder.cleanup)
+        item.config.stash[HOME] = Path(folder.name)
+    kind = "made" if _name(item.path) in _made() else "empty"
     with pytest.MonkeyPatch.context() as patch:
-        if _name(item.path) in MADE and not _finds_all(item.path):
-            if NEW_HOME not in item.config.stash:
-                folder = tempfile.TemporaryDirectory(prefix="clnlib-")
-                item.config.add_cleanup(folder.cleanup)
-                item.config.stash[NEW_HOME] = folder.name
-            patch.setenv("CLN_HOME", item.config.stash[NEW_HOME])
+        patch.setenv("CLN_HOME", str(item.config.stash[HOME] / kind))
         return (yield)
+
+
+def _made() -> tuple[str, ...]:
+    """The pages that make what they need; the pilot's first where its images are at hand."""
+    return (*MADE, "nih880-pilot/prepare") if os.environ.get("CLN_NIH_DIR") else MADE
 
 
 def _name(page: Path) -> str:
     return f"{page.parent.name}/{page.stem}"
-
-
-@functools.cache
-def _finds_all(page: Path) -> bool:
-    """Whether the images, records and weights that a page reads are there."""
-    study = page.parent.name
-    if page.stem not in READS:
-        return True
-    try:
-        plan = jobs.plan(study)
-    except InputError:
-        return False
-    data = Path(plan.study.trainings()[0].dataset).expanduser()
-    if data.suffix and not data.is_absolute():
-        return False  # relative to the checkout; the kernel starts in the page's folder
-    needed = [paths.stores() / f"{study}.ready"]
-    if page.stem in plan.shown:
-        needed.append(paths.runs() / study / plan.shown[page.stem] / "done")
-    if page.stem in ("predict", "gradcam"):
-        needed += [paths.runs() / study / run / "model.weights.h5" for run in plan.trained]
-    if page.stem == "predict":
-        needed.append(jobs.drawn(study))
-    return all(path.exists() for path in needed)

@@ -1,47 +1,84 @@
-"""Two records of one run: how far the numbers of a new one lie from those of an older one."""
+"""Runs made on this machine beside the committed records of the same names."""
 
 from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
+from clnlib import paths, runs
+from clnlib.errors import InputError
 from clnlib.metrics import bootstrap
 from clnlib.metrics import localisation as metrics
 from clnlib.runs import LABEL, PREDICTED_BOX, PROBABILITY, Run
 
+MEANS = ("mean AUC", "mean IoU")
+NONE = "–"
 
-def sentence(fresh: Run, older: Run) -> str:
-    """One line for a person: the largest differences of predictions, and the test's means.
+
+def beside(fresh: Sequence[Run]) -> list[str]:
+    """How far this machine's numbers lie from the committed ones, for the page that shows them.
 
     Parameters
     ----------
-    fresh, older
-        Records of the same parameters, of either stage.
+    fresh
+        Records of either stage, each in a folder of its study; the committed one is
+        `results/<study>/<run>` in the checkout.
 
     Returns
     -------
-    The run's name, then the largest absolute difference of a probability and of a box coordinate
-    (relative to the image) over all parts, where both records have the same rows; then mean AUC
-    and, of stage 2, mean IoU on the test, before and now.
+    Lines of Markdown: a paragraph, then a table with a row per run. Means are over findings on the
+    test part. Differences are the largest absolute ones over the rows of all parts; box coordinates
+    are relative to the image.
     """
-    new, old = fresh.predictions, older.predictions
+    pairs = [(run, committed(run)) for run in fresh]
+    devices = {run.provenance["device"]: None for run, _ in pairs}
+    others = {older.provenance["device"]: None for _, older in pairs if older}
+    return [
+        "This page was made on this machine, and its numbers may differ from the committed ones: "
+        "another processor rounds differently, and training enlarges the difference. "
+        f"This machine: {', '.join(devices)}; the committed records: {', '.join(others) or NONE}.",
+        "",
+        "| run | mean AUC | committed | mean IoU | committed | probabilities differ by at most "
+        "| box coordinates differ by at most |",
+        "|---|---|---|---|---|---|---|",
+        *(f"| {' | '.join(_cells(run, older))} |" for run, older in pairs),
+    ]
+
+
+def committed(run: Run) -> Run | None:
+    """The committed record of a run's study and name; None where there is none that is whole."""
+    try:
+        return runs.read(paths.results() / run.folder.parent.name / run.folder.name)
+    except InputError:
+        return None
+
+
+def _cells(run: Run, older: Run | None) -> list[str]:
+    here, there = _test_means(run), _test_means(older) if older else {}
+    means = [_number(values.get(name)) for name in MEANS for values in (here, there)]
+    return [f"`{run.folder.name}`", *means, *_differences(run, older)]
+
+
+def _number(value: float | None) -> str:
+    return NONE if value is None else f"{value:.3f}"
+
+
+def _differences(run: Run, older: Run | None) -> list[str]:
+    """The largest difference of a probability and of a box coordinate, or why there is none."""
+    if older is None:
+        return ["no committed record", NONE]
+    new, old = run.predictions, older.predictions
     keys = [name for name in ("image", "finding", "part") if name in new]
-    columns = [PROBABILITY + finding for finding in fresh.findings]
     if list(new.columns) != list(old.columns) or not new[keys].equals(old[keys]):
-        told = [f"other rows or columns than before ({len(old)} rows, now {len(new)})"]
-    else:
-        told = [f"probabilities differ by at most {_largest(new, old, columns):.2g}"]
-        if PREDICTED_BOX[0] in new:
-            told.append(f"box coordinates by at most {_largest(new, old, PREDICTED_BOX):.2g}")
-    before = _test_means(older)
-    for name, value in _test_means(fresh).items():
-        told.append(f"test {name} {value:.4f} (before {before[name]:.4f})")
-    return f"{fresh.folder.name}: " + ", ".join(told)
+        return [f"other rows: {len(new)}, committed {len(old)}", NONE]
+    columns = [PROBABILITY + finding for finding in run.findings]
+    boxes = _largest(new, old, PREDICTED_BOX) if PREDICTED_BOX[0] in new else NONE
+    return [_largest(new, old, columns), boxes]
 
 
-def _largest(new: pd.DataFrame, old: pd.DataFrame, columns: Sequence[str]) -> float:
+def _largest(new: pd.DataFrame, old: pd.DataFrame, columns: Sequence[str]) -> str:
     names = list(columns)
-    return float(np.abs(new[names].to_numpy(float) - old[names].to_numpy(float)).max())
+    return f"{np.abs(new[names].to_numpy(float) - old[names].to_numpy(float)).max():.2g}"
 
 
 def _test_means(run: Run) -> dict[str, float]:

@@ -6,7 +6,6 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from clnbook import compared
 from clnbook.studies import Study, load_study
 from clnlib import code, io, paths, runs
 from clnlib.data import phantom, sources
@@ -18,8 +17,9 @@ from clnlib.parameters import (
 )
 
 EVALUATION = ("localisation", "classification", "baselines", "ablation", "significance")
-PUBLISHED = ("nih880-pilot", "nih880-trials")  # their pages can be made from the records alone
 SITE = ("index", "data", "audit", "losses", "complexity")  # pages that belong to no study
+EXECUTED = Path("build/notebooks")  # in the checkout: notebooks as papermill leaves them
+FRESH = Path("build/pages")  # in the checkout: this machine's pages, in folders as those of book/
 DRAWN = 12  # phantoms on the page about predicting
 DRAWN_SIZE = 256  # their pixels per side: more than a run was trained on, as a reader's files have
 MARK = ("Source", "clnlib phantom")  # the PNG text by which a drawn file is known
@@ -111,9 +111,20 @@ def words(parameters: Parameters) -> str:
     return shlex.join(word for k, v in given.items() for word in ("-p", k, str(v)))
 
 
-def code_of(notebook: Path) -> str:
-    """The digest of the code that a notebook's cells reach."""
-    return code.digest(*code.imported(notebook.with_suffix(".py")))
+def published() -> list[str]:
+    """The studies with committed records; the phantom first, whose images can be shown."""
+    studies = {file.parents[1].name for file in paths.results().glob("*/*/done")}
+    return sorted(studies, key=lambda study: (study != "phantom", study))
+
+
+def modules_of(notebook: Path) -> list[str]:
+    """The modules that a page follows from: those its cells import, and the maker of pages."""
+    return [*code.imported(notebook.with_suffix(".py")), "clnbook.pages"]
+
+
+def code_of(*modules: str) -> str:
+    """One digest of all the code of ours that modules reach by their imports."""
+    return code.digest(*modules)
 
 
 def _config(name: str) -> Path:
@@ -190,46 +201,19 @@ def _is_drawn(file: Path) -> bool:
         return False
 
 
-def drawn(study: str) -> Path:
-    """The folder of a study's drawn files, and beside it what was predicted for them."""
-    return paths.CHECKOUT / "build" / "predict" / study / "images"
-
-
-def publish(run: runs.Run, copy: Path) -> str:
-    """Copy a record without its weights to the folder `copy`; how far it lies from the old copy."""
-    # Snakemake takes `done` away before the job; `provenance.json` is written right before it.
-    if (copy / "provenance.json").exists():
-        (copy / "done").touch()
-    try:
-        told = compared.sentence(run, runs.read(copy))
-    except InputError:
-        told = f"{run.folder.name}: no copy from before to compare with"
-    runs.publish(run, copy.parent)
-    return told
-
-
 def main(words: list[str]) -> None:
-    """`images STUDY READY`, `draw RUN FOLDER`, or `publish RUNS/<run>/done COPY/<run>/done TOLD`.
+    """`images STUDY READY` or `draw RUN FOLDER`.
 
     `images` decodes a study's images and writes their hashes to the file READY; `draw` draws
-    phantoms of a run's test part; `publish` copies a record without its weights and writes to the
-    file TOLD how far it lies from the copy before.
+    phantoms of a run's test part.
     """
     match words:
         case ["images", study, ready]:
-            write_text(Path(ready), "".join(f"{sha256}\n" for sha256 in decode(study)))
+            io.write_text(Path(ready), "".join(f"{sha256}\n" for sha256 in decode(study)))
         case ["draw", run, folder]:
             draw(runs.read(run), Path(folder))
-        case ["publish", done, copy, told]:
-            line = publish(runs.read(Path(done).parent), Path(copy).parent)
-            write_text(Path(told), f"{line}\n")
         case _:
             raise SystemExit(main.__doc__)
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a text file, whole or not at all."""
-    io.write_atomically(path, lambda p: p.write_text(text, encoding="utf-8"))
 
 
 if __name__ == "__main__":

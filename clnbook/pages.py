@@ -6,13 +6,13 @@ notebook's own parameters say for sure that it read drawn images.
 
 import argparse
 import ast
-import json
 import re
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from clnbook import jobs
+from clnbook import compared, jobs
+from clnbook.names import differing
 from clnlib import io, paths, runs
 from clnlib.errors import InputError
 
@@ -24,24 +24,26 @@ CALLS = 4  # lines of code up to which a page shows a cell's code unasked
 UNCOMPARED = "nbval-ignore-output"  # tag of a cell that nbval executes without comparing
 
 
-def page(executed: Path, target: Path, study: str = SITE) -> Any:
+def page(executed: Path, name: str, study: str = SITE, records: Sequence[runs.Run] = ()) -> Any:
     """The page of an executed notebook.
 
     Parameters
     ----------
     executed
         What papermill wrote.
-    target
-        Where the page will lie.
+    name
+        The page's file name without its ending.
     study
         The study it shows, or "site" for a page of no study.
+    records
+        The runs that its receipt lists.
 
     Returns
     -------
-    A notebook of nbformat 4: papermill's times and paths, progress and what went to stderr are
-    gone, and so are pictures of radiographs that are not surely drawn; parameters and all code but
-    short calls are folded, the study stands in the title, and a receipt with the page's files at
-    the end. Where the links to the other studies come, `clnbook.site` finds `SWITCH`.
+    A notebook of nbformat 4: papermill's times and paths and what went to stderr are gone, and so
+    are pictures of radiographs that are not surely drawn; parameters and all code but short calls
+    are folded, the study stands in the title, and a receipt with the page's files at the end.
+    Where the links to the other studies come, `clnbook.site` finds `SWITCH`.
 
     Raises
     ------
@@ -51,7 +53,7 @@ def page(executed: Path, target: Path, study: str = SITE) -> Any:
     import nbformat
 
     book = nbformat.read(executed, as_version=4)  # type: ignore[no-untyped-call]
-    name, drawn = target.stem, only_phantoms(book, target.parent)
+    drawn = only_phantoms(book)
     book.metadata = _dict({"kernelspec": book.metadata["kernelspec"]})
     for number, cell in enumerate(book.cells):
         tags = [t for t in cell.metadata.get("tags", []) if not t.startswith("papermill-")]
@@ -73,76 +75,41 @@ def page(executed: Path, target: Path, study: str = SITE) -> Any:
     files = f"- {{download}}`the notebook of this page <{name}.ipynb>`"
     if csv(book):
         files += f"\n- {{download}}`its tables as text <{name}.csv>`"
-    facts: list[str] = []
     if study != SITE:
         title = book.cells[0].source.split("\n", 1)
         book.cells[0].source = "\n".join([f"{title[0]} · {study}", *title[1:]])
         book.cells.insert(1, _markdown(SWITCH, "switch"))
-        if name != "prepare":  # made before there is a run; it names its own hashes
-            facts = receipt(study)
-    lines = [":::{dropdown} Receipt", files, *facts, ":::"]
-    book.cells.append(_markdown("\n".join(lines), "receipt"))
+    facts = receipt(records) if records else []
+    book.cells.append(_folded("Receipt", [files, *facts], "receipt"))
     nbformat.validate(book)
     return book
 
 
 def csv(book: Any) -> str:
-    """Every table among a notebook's outputs as CSV: its caption, its rows, an empty line.
+    """The tables among a notebook's outputs as CSV, an empty line after each."""
+    tables = [data["text/csv"] for data in _shown(book) if "text/csv" in data]
+    return "".join(f"{table}\n" for table in tables)
 
-    A header cell that spans several rows or columns is repeated in each.
-    """
-    import csv as writer
-    import io
 
-    from bs4 import BeautifulSoup
-
-    text = io.StringIO()
-    rows = writer.writer(text, lineterminator="\n")
+def _shown(book: Any) -> list[Any]:
+    """What a notebook's cells display, each by MIME type."""
     outputs = [o for c in book.cells if c.cell_type == "code" for o in c.outputs]
-    for html in (o.get("data", {}).get("text/html", "") for o in outputs):
-        for table in BeautifulSoup(html, "html.parser").find_all("table"):
-            if table.caption:
-                rows.writerow([table.caption.get_text(" ", strip=True)])
-            rows.writerows([*_cells(table), []])
-    return text.getvalue()
+    return [output.data for output in outputs if "data" in output]
 
 
-def _cells(table: Any) -> list[list[str]]:
-    """The texts of an HTML table, row by row, spans filled."""
-    lines = table.find_all("tr")
-    held: list[dict[int, str]] = [{} for _ in lines]
-    for y, line in enumerate(lines):
-        x = 0
-        for cell in line.find_all(["td", "th"]):
-            while x in held[y]:
-                x += 1
-            down, across = int(cell.get("rowspan", 1)), int(cell.get("colspan", 1))
-            for row in held[y : y + down]:
-                row.update(dict.fromkeys(range(x, x + across), cell.get_text(" ", strip=True)))
-            x += across
-    return [[row[x] for x in sorted(row)] for row in held]
-
-
-def only_phantoms(book: Any, folder: Path) -> bool:
+def only_phantoms(book: Any) -> bool:
     """Whether an executed notebook surely read no image but phantoms.
 
     Decided by what its parameters cells say: its data set, the records of its study, or its image
     files, all of which must carry the mark of `clnbook.jobs.draw`.
-
-    Parameters
-    ----------
-    book
-        Of nbformat 4.
-    folder
-        Where it was executed, if its parameters name image files by a relative path.
     """
     given = _parameters(book)
     if "images" in given:
-        return jobs.are_drawn(folder / str(given["images"]))
+        return jobs.are_drawn(Path(str(given["images"])))
     if "dataset" in given:
         return given["dataset"] == "phantom"
-    found = _of_stage(str(given.get("study", "")), "train")
-    return bool(found) and all(run.parameters.dataset == "phantom" for run in found)
+    finished = finished_runs(str(given.get("study", "")))
+    return bool(finished) and all(run.parameters.dataset == "phantom" for run in finished)
 
 
 def _parameters(book: Any) -> dict[str, Any]:
@@ -177,14 +144,12 @@ def _take_pictures(cell: Any, executed: Path) -> None:
 
 
 def _wanted(output: Any) -> bool:
-    """Whether an output is a result; stderr and progress (`clnlib.progress`) are machine talk."""
-    if output.output_type == "stream":
-        return output.name != "stderr"
-    return not (output.output_type == "display_data" and set(output.data) == {"text/plain"})
+    """Whether an output is a result: what goes to stderr, progress too, is machine talk."""
+    return not (output.output_type == "stream" and output.name == "stderr")
 
 
 def _joined(outputs: list[Any]) -> list[Any]:
-    """Outputs with what was printed in a row as one; progress between had parted it."""
+    """Outputs with what was printed in a row as one; what went to stderr had parted it."""
     joined: list[Any] = []
     for output in outputs:
         if joined and output.output_type == joined[-1].output_type == "stream":
@@ -212,17 +177,20 @@ def _markdown(text: str, name: str) -> Any:
     return _dict({"cell_type": "markdown", "id": name, "metadata": {}, "source": text})
 
 
-def receipt(study: str) -> list[str]:
-    """Where a study's numbers come from: code, data, split, versions, device, seconds per run.
+def _folded(title: str, lines: Sequence[str], name: str) -> Any:
+    return _markdown("\n".join([f":::{{dropdown}} {title}", *lines, ":::"]), name)
+
+
+def receipt(records: Sequence[runs.Run]) -> list[str]:
+    """Where numbers come from: code, data, split, versions, device, seconds per run.
 
     Returns
     -------
     Lines of Markdown: a list, then a table with a row per run.
     """
-    stages = [run for stage in ("finetune", "train") for run in _of_stage(study, stage)]
-    facts = [run.provenance for run in stages]
+    facts = [run.provenance | {"code": _code(run.provenance)} for run in records]
 
-    def told(key: str) -> str:
+    def noted(key: str) -> str:
         values = dict.fromkeys(str(fact.get(key, "")) for fact in facts)
         return ", ".join(f"`{value[:12] if 'sha' in key else value}`" for value in values)
 
@@ -231,87 +199,80 @@ def receipt(study: str) -> list[str]:
     )
     dirty = ", with uncommitted changes" if any(fact.get("dirty") for fact in facts) else ""
     return [
-        f"- commit {told('commit')}{dirty}; code sha256 {told('code_sha256')}",
-        f"- data set {told('dataset')}, data sha256 {told('data_sha256')}, "
-        f"split sha256 {told('split_sha256')}",
+        f"- commit {noted('commit')}{dirty}; training code {noted('code')}",
+        f"- data set {noted('dataset')}, data sha256 {noted('data_sha256')}, "
+        f"split sha256 {noted('split_sha256')}",
         "- " + ", ".join(versions),
-        f"- device: {told('device')}",
+        f"- device: {noted('device')}",
         "",
-        "| run | what runs differ in | parameters sha256 | seconds | best epoch |",
-        "|---|---|---|---|---|",
-        *(_line(run, stages) for run in stages),
+        "| run | what runs differ in | seconds | best epoch |",
+        "|---|---|---|---|",
+        *(_line(run, [peer for peer in records if peer.stage == run.stage]) for run in records),
     ]
 
 
-def _line(run: runs.Run, study: list[runs.Run]) -> str:
-    """A run's row; values that all runs of its stage share are left out."""
-    p = run.parameters.model_dump() | {"stage": run.stage}
-    peers = [r.parameters.model_dump() | {"stage": r.stage} for r in study if r.stage == run.stage]
-    differing = [name for name in sorted(p) if len({str(peer[name]) for peer in peers}) > 1]
-    told = ", ".join(f"{name} {Path(str(p[name])).name}" for name in differing) or "–"
-    digest = io.digest([io.as_json(p)])[:12]
+def _code(provenance: Mapping[str, Any]) -> str:
+    """A short name of the code that trained a run, of a record of any version."""
+    modules = provenance.get("code")
+    return (io.digest([modules]) if modules else str(provenance.get("code_sha256")))[:12]
+
+
+def _line(run: runs.Run, stage: Sequence[runs.Run]) -> str:
+    """A run's row, with the parameters in which runs of its stage differ."""
+    p = run.parameters
+    values = [f"{name} {Path(str(getattr(p, name))).name}" for name in differing(stage)]
     facts = run.provenance
-    cells = (f"`{run.folder.name}`", told, f"`{digest}`", f"{facts['seconds']:.0f}")
+    cells = (f"`{run.folder.name}`", ", ".join(values) or "–", f"{facts['seconds']:.0f}")
     return f"| {' | '.join(cells)} | {facts['best_epoch']} |"
 
 
-def _of_stage(study: str, stage: str) -> list[runs.Run]:
-    try:
-        return runs.study(study, stage=stage)
-    except InputError:
-        return []
+def finished_runs(study: str) -> list[runs.Run]:
+    """The finished runs of a study, those of stage 1 first; none where there is no such study."""
+    finished: list[runs.Run] = []
+    for stage in ("finetune", "train"):
+        try:
+            finished += runs.study(study, stage=stage)
+        except InputError:
+            continue
+    return finished
 
 
-def sources(files: Iterable[Path | str]) -> str:
-    """One hash of what a page is made from: names and bytes, not times.
-
-    Parameters
-    ----------
-    files
-        In the checkout. A record's `done` stands for all of its files.
-    """
-    named = [Path(file).resolve() for file in files]
-    whole = [[*file.parent.iterdir()] if file.name == "done" else [file] for file in named]
-    found = sorted({file for part in whole for file in part if file.is_file()})
-    return io.digest(f"{file.name} {content}" for file, content in io.content_sha256(found).items())
-
-
-def made_from(page: Path | str) -> str | None:
-    """The `sources` a page notes; None where there is no page, or one that notes none."""
-    try:
-        noted = json.loads(Path(page).read_text(encoding="utf-8"))["metadata"].get("sources_sha256")
-    except (OSError, ValueError, KeyError):
-        return None
-    return str(noted) if noted else None
-
-
-def main() -> None:
-    """`python -m clnbook.pages EXECUTED PAGE --study NAME`: PAGE and the CSV of its tables.
-
-    With `--sources FILE...` the page notes their hash, so that it is not made again for files that
-    are only newer, as all are in a fresh clone.
-    """
+def write(book: Any, path: Path) -> None:
+    """Write a page and, beside it, its tables as CSV; no folder of this machine is in them."""
     import nbformat
 
-    words = argparse.ArgumentParser(description=main.__doc__)
-    words.add_argument("executed", type=Path)
-    words.add_argument("page", type=Path)
-    words.add_argument("--study", default=SITE)
-    words.add_argument("--sources", type=Path, nargs="+")
-    given = words.parse_args()
-    book = page(given.executed, given.page, given.study)
-    if given.sources:
-        book.metadata["sources_sha256"] = sources(given.sources)
+    tables = csv(book)
+    for data in _shown(book):
+        data.pop("text/csv", None)  # Sphinx warns of a type that it cannot show
     text = re.sub(r"0x[0-9a-f]{8,}", "0x…", nbformat.writes(book)) + "\n"  # type: ignore[no-untyped-call]
     for folder, short in ((paths.CHECKOUT, ""), (Path.home(), "~/")):
         if folder != Path(folder.anchor):  # a home of "/" would match every address
             text = text.replace(f"{folder.as_posix()}/", short)
-    files = {given.page: text, given.page.with_suffix(".csv"): csv(book)}
-    for path, content in files.items():
+    for file, content in ((path, text), (path.with_suffix(".csv"), tables)):
         if content:
-            jobs.write_text(path, content)
+            io.write_text(file, content)
         else:
-            path.unlink(missing_ok=True)
+            file.unlink(missing_ok=True)
+
+
+def main() -> None:
+    """`python -m clnbook.pages EXECUTED PAGE --study NAME --runs FILE...`: a page of this machine.
+
+    Each FILE lies in the folder of a run that the page was made from; the page shows their numbers
+    beside those of the committed records.
+    """
+    words = argparse.ArgumentParser(description=main.__doc__)
+    words.add_argument("executed", type=Path)
+    words.add_argument("page", type=Path)
+    words.add_argument("--study", default=SITE)
+    words.add_argument("--runs", type=Path, nargs="+", default=[])
+    given = words.parse_args()
+    records = [runs.read(file.parent) for file in given.runs]
+    book = page(given.executed, given.page.stem, given.study, records)
+    if records:
+        lines = compared.beside(records)
+        book.cells.insert(2, _folded("Beside the committed numbers", lines, "compared"))
+    write(book, given.page)
 
 
 if __name__ == "__main__":

@@ -2,23 +2,56 @@
 
 The switch between studies, the pages of source code the ledger's lines point to, the buttons that
 need the repository's address, the downloads that have been made, and the explorer's library.
+
+As a command, `python -m clnbook.site` assembles the folder from which `make site` builds.
 """
 
+import filecmp
+import functools
 import re
 import shutil
+from collections.abc import Sequence
 from html import escape
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from clnbook.jobs import FRESH
 from clnbook.pages import SWITCH
-from clnlib import paths
+from clnlib import io, paths
 
 LINE = re.compile(r"\b((?:clnlib|clnbook)/[\w/]+)\.py:(\d+)")  # as the ledger names a line of code
 SIBLING = re.compile(r"\[([^\]]+)\]\((\w+)\.ipynb\)")
 LINKED = ("audit",)  # pages whose lines of code are links
 SOURCE = "_modules/"
-MADE = paths.CHECKOUT / "build"  # where `make pdf` and `make report` write
+MADE = paths.CHECKOUT / "build"  # where the workflow and `make pdf` write
+
+
+def assemble(layers: Sequence[Path], target: Path) -> None:
+    """Make a folder of all files of some folders; where two have a file of one name, the later's.
+
+    A file whose content is the same already stays as it is, so that Sphinx reads again only what
+    has changed; whatever else lies in the folder goes.
+
+    Parameters
+    ----------
+    layers
+        The committed book and, over it, the pages of this machine.
+    target
+        The folder to make.
+    """
+    wanted = {
+        file.relative_to(layer): file
+        for layer in layers
+        for file in sorted(layer.rglob("*"))
+        if file.is_file() and file.suffix != ".pyc"
+    }
+    for old in [file for file in target.rglob("*") if file.is_file()]:
+        if old.relative_to(target) not in wanted:
+            old.unlink()
+    for name, file in wanted.items():
+        if not (target / name).exists() or not filecmp.cmp(file, target / name, shallow=False):
+            io.write_atomically(target / name, functools.partial(shutil.copyfile, file))
 
 
 def setup(app: Any) -> dict[str, bool]:
@@ -151,3 +184,7 @@ def plotting(app: Any) -> Any:
     script = files("plotly") / "package_data" / "plotly.min.js"
     Path(app.outdir, script.name).write_bytes(script.read_bytes())
     return []
+
+
+if __name__ == "__main__":
+    assemble([paths.CHECKOUT / "book", paths.CHECKOUT / FRESH], MADE / "book")

@@ -12,7 +12,7 @@
 
 # %%
 import matplotlib.pyplot as plt
-from IPython.display import HTML, Markdown, display
+from IPython.display import Markdown, display
 
 from clnbook.audit import (
     blind,
@@ -102,7 +102,7 @@ testsets.draw_admissible(sizes, testsets.fifth(), grid)
 # cell be rounded in its own way.
 
 # %%
-robustness.conventions()
+style.page(robustness.conventions(), "")
 
 # %% [markdown]
 # Under "twice", the totals that each variant admits. 197 is 20 % of the 984 boxes, 176 of the 880
@@ -110,14 +110,14 @@ robustness.conventions()
 # every legible cell and mean, and `near_totals`, how many boxes they have.
 
 # %%
-testsets.totals()
+style.page(testsets.totals(), "")
 
 # %% [markdown]
 # Whether one size fits all variants. `misread`: how many of the legible cells would at least have to
 # be other than they read for one size to fit them all.
 
 # %%
-testsets.common()
+style.page(testsets.common(), "")
 
 # %% [markdown]
 # The same if any one cell of a column may read anything, and if every cell may have been rounded in
@@ -139,7 +139,7 @@ print(f"legible accuracies that rise with T, which they cannot: {rises}")
 # rows, whose printed means fit their cells, can hide few.
 
 # %%
-robustness.null_simulation().style.format("{:.2f}")
+style.page(robustness.null_simulation(), "").format("{:.2f}")
 
 # %% [markdown]
 # What could explain it. Readings that stay open: one test set whose rows were grouped by the
@@ -149,7 +149,7 @@ robustness.null_simulation().style.format("{:.2f}")
 # methods compared; under the second, variants were compared on different boxes.
 
 # %%
-robustness.explanations().style.format({"probability": "{:.1g}"}, na_rep="–")
+style.page(robustness.explanations(), "").format({"probability": "{:.1g}"}, na_rep="–")
 
 # %% [markdown]
 # ## What such class sizes mean
@@ -166,14 +166,14 @@ _ = uncertainty.draw_wilson(cells[cells["T"] == 0.7], axes)
 # sets of 20 % of the boxes):
 
 # %%
-uncertainty.detectable_difference().to_frame().T.style.format("{:.2f}")
+style.page(uncertainty.detectable_difference().to_frame().T, "").format("{:.2f}")
 
 # %% [markdown]
 # What the best of the variants gains by being picked, were they all equally good; `p_spread` is how
 # often equals spread as far as the printed means do.
 
 # %%
-uncertainty.best_of_equals().style.format(precision=3).format_index(precision=1)
+style.page(uncertainty.best_of_equals(), "").format(precision=3).format_index(precision=1)
 
 # %% [markdown]
 # ## What training has seen
@@ -200,7 +200,7 @@ else:
 # trained on these shares of the boxed images:
 
 # %%
-leakage.public_splits().style.format("{:.0%}")
+style.page(leakage.public_splits(), "").format("{:.0%}")
 
 # %% [markdown]
 # ## Boxes that never see the image
@@ -224,7 +224,7 @@ _ = blind.draw_share_beaten(blind.share_beaten(beside), axes)
 # Holm's adjustment is for the number of comparisons. The page on significance has every p.
 
 # %%
-claims_tally(auc)
+style.page(claims_tally(auc), "")
 
 # %% [markdown]
 # Table 1 at each T alone, CLN-CheXNet against each method, legible rows:
@@ -240,4 +240,5 @@ styled_by_threshold(accuracy_by_threshold(), "Table 1: exact p at each T alone")
 # how to correct a row or add another.
 
 # %%
-HTML(ledger.html(claims))
+shown = {"text/html": ledger.html(claims), "text/csv": claims.to_csv(index=False)}
+display({"text/plain": f"{len(claims)} claims"} | shown, raw=True)

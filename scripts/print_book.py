@@ -126,8 +126,10 @@ def main() -> None:
         path = chromium(running.chromium.executable_path)
         if path is None:
             raise SystemExit(NO_CHROMIUM)
+        subprocess.run([sys.executable, "-m", "clnbook.site"], check=True, cwd=ROOT)
         command = [Path(sys.executable).parent / "jupyter-book", "build", "--builder", "singlehtml"]
-        subprocess.run([*command, "-W", "-n", "--keep-going", "book/"], check=True, cwd=ROOT)
+        options = ["-W", "-n", "--keep-going", "--path-output", ".", "build/book/"]
+        subprocess.run([*command, *options], check=True, cwd=ROOT)
         book = ROOT / "_build" / "singlehtml" / "index.html"
         page = book.with_name("paper.html")
         page.write_text(on_paper(book.read_text(encoding="utf-8")), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""What several test files share: one small finished run, a place for stores and runs, axes."""
+"""What several test files share: a small finished run, axes, and the reader's images."""
 
 import os
 import sys
@@ -18,15 +18,21 @@ hypothesis.settings.load_profile("no-deadline")
 
 
 @pytest.fixture(scope="session")
-def small_run(tmp_path_factory):
-    """A finished stage-2 run of three epochs on 60 small phantoms; CLN_HOME is its folder."""
+def trained(tmp_path_factory):
+    """A finished stage-2 run of three epochs on 60 small phantoms, in a home of its own."""
     from clnlib.model.training import train
     from clnlib.parameters import Train
 
-    home = tmp_path_factory.mktemp("home")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("CLN_HOME", str(home))
-        yield train(Train.check(SMALL))
+        patch.setenv("CLN_HOME", str(tmp_path_factory.mktemp("home")))
+        return train(Train.check(SMALL))
+
+
+@pytest.fixture
+def small_run(trained, monkeypatch):
+    """The run `trained`; CLN_HOME is its folder while the test runs, and not longer."""
+    monkeypatch.setenv("CLN_HOME", str(trained.folder.parents[2]))
+    return trained
 
 
 @pytest.fixture

@@ -1,11 +1,14 @@
-"""Two records of one run: what is said of their distance, worked by hand."""
+"""A run made here beside the committed record of its name: what a page says, worked by hand."""
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from clnbook import compared
-from clnlib import io, runs
+from clnlib import io, paths, runs
+from clnlib.parameters import Finetune, Train
+
+STAGES = {"train": Train, "finetune": Finetune}
 
 
 def record(folder, sure, moved=0.0, images=4):
@@ -21,43 +24,67 @@ def record(folder, sure, moved=0.0, images=4):
 
 
 def _written(folder, rows, stage):
-    io.write_json(folder / "parameters.json", {"stage": stage})
+    values = STAGES[stage]().model_dump() | {"stage": stage}
+    io.write_json(folder / "parameters.json", values)
     (folder / "history.csv").write_text("epoch\n1\n")
-    return runs.finish(folder, rows, {"findings": ["a", "b"]})
+    facts = {"findings": ["a", "b"], "device": folder.parents[1].name}
+    return runs.finish(folder, rows, facts | {"versions": {}, "seconds": 1.0, "best_epoch": 1})
 
 
-def test_the_distance_of_two_records(tmp_path):
-    """Largest differences, and the test's means: AUC 0.5 to 1, IoU 0.5 / 0.75 to 1."""
-    fresh, older = record(tmp_path / "new" / "r", 0.75), record(tmp_path / "old" / "r", 0.5, 0.25)
-    assert compared.sentence(fresh, older) == (
-        "r: probabilities differ by at most 0.25, box coordinates by at most 0.25, "
-        "test mean AUC 1.0000 (before 0.5000), test mean IoU 1.0000 (before 0.6667)"
-    )
+@pytest.fixture
+def places(tmp_path, monkeypatch):
+    """The folders of a study's runs on this machine, and of its committed records."""
+    monkeypatch.setattr(paths, "results", lambda: tmp_path / "committed")
+    return tmp_path / "here" / "study", tmp_path / "committed" / "study"
 
 
-def test_equal_records_differ_by_nothing(tmp_path):
+def row(lines):
+    return [cell.strip() for cell in lines[-1].strip("|").split("|")]
+
+
+def test_the_distance_of_two_records(places):
+    """The test's means beside each other, AUC 0.5 to 1, IoU 0.5 / 0.75 to 1; differences."""
+    here, there = places
+    fresh = record(here / "r", 0.75)
+    record(there / "r", 0.5, 0.25)
+    lines = compared.beside([fresh])
+    assert row(lines) == ["`r`", "1.000", "0.500", "1.000", "0.667", "0.25", "0.25"]
+    assert "This machine: here; the committed records: committed." in lines[0]
+
+
+def test_equal_records_differ_by_nothing(places):
     """No difference is written as 0."""
-    one, two = record(tmp_path / "a", 0.6), record(tmp_path / "b", 0.6)
-    assert "differ by at most 0, box coordinates by at most 0," in compared.sentence(one, two)
+    here, there = places
+    record(there / "r", 0.6)
+    assert row(compared.beside([record(here / "r", 0.6)]))[-2:] == ["0", "0"]
 
 
 @pytest.mark.parametrize("images", [6, 8])
-def test_other_rows_are_not_subtracted(tmp_path, images):
-    """After a change of the data the means are told, and that the rows are others."""
-    told = compared.sentence(
-        record(tmp_path / "a", 0.6, images=images), record(tmp_path / "b", 0.6)
-    )
-    assert told.startswith(f"a: other rows or columns than before (4 rows, now {images}), test")
+def test_other_rows_are_not_subtracted(places, images):
+    """After a change of the data the means are shown, and that the rows are others."""
+    here, there = places
+    record(there / "r", 0.6)
+    cells = row(compared.beside([record(here / "r", 0.6, images=images)]))
+    assert cells[1:3] == ["1.000", "1.000"]
+    assert cells[-2:] == [f"other rows: {images}, committed 4", "–"]
 
 
-def test_stage_1_has_labels_and_no_boxes(tmp_path):
+def test_a_run_without_a_committed_record_says_so(places):
+    """One that is not there, and one that is damaged; the run's own numbers are shown."""
+    here, there = places
+    fresh = record(here / "r", 0.75)
+    expected = ["`r`", "1.000", "–", "1.000", "–", "no committed record", "–"]
+    assert row(compared.beside([fresh])) == expected
+    record(there / "r", 0.75)
+    (there / "r" / "predictions.parquet").write_bytes(b"damaged")
+    assert row(compared.beside([fresh])) == expected
+
+
+def test_stage_1_has_labels_and_no_boxes(places):
     """The mean AUC leaves out a label that every test image has."""
     rows = pd.DataFrame({"image": ["i", "j", "k"], "part": "test", "y_a": [0, 1, 0], "y_b": 1})
     rows["p_a"], rows["p_b"] = [0.1, 0.2, 0.3], 0.5
-    one, two = (
-        _written(tmp_path / "r", rows, "finetune"),
-        _written(tmp_path / "s", rows, "finetune"),
-    )
-    assert compared.sentence(one, two) == (
-        "r: probabilities differ by at most 0, test mean AUC 0.5000 (before 0.5000)"
-    )
+    here, there = places
+    _written(there / "r", rows, "finetune")
+    fresh = _written(here / "r", rows, "finetune")
+    assert row(compared.beside([fresh])) == ["`r`", "0.500", "0.500", "–", "–", "0", "–"]

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -9,11 +10,10 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from test_compared import record
 
 from clnbook import jobs
 from clnbook.studies import load_study
-from clnlib import parameters, runs
+from clnlib import code, parameters
 from clnlib.data.identity import planned
 from clnlib.errors import InputError
 
@@ -129,29 +129,103 @@ def test_a_run_depends_on_its_own_data(tmp_path):
     assert own[0] == own[1] != other1 == other2 and "missing" not in said[0]
 
 
-def test_a_notebook_depends_on_the_code_it_reaches():
-    """An evaluation notebook does not wait for the network's code; training's does."""
+def test_a_page_depends_on_the_code_it_reaches():
+    """An evaluation page does not wait for the network's code; training's does; all are pages."""
     reached, training = (
-        {p.relative_to(ROOT).as_posix() for p in jobs.code_of(ROOT / "notebooks" / name)}
-        for name in ("baselines.ipynb", "train.ipynb")
+        {
+            p.relative_to(ROOT).as_posix()
+            for p in code.files(*jobs.modules_of(ROOT / "notebooks" / f))
+        }
+        for f in ("baselines.ipynb", "train.ipynb")
     )
     assert {"clnlib/metrics/baselines.py", "clnlib/metrics/boxes.py"} <= reached
     assert not {name for name in reached if name.startswith("clnlib/model/")}
     assert "clnlib/model/network.py" in training
+    assert {"clnbook/pages.py", "clnbook/compared.py"} <= reached & training
+
+
+def snakemake(*words, cwd=ROOT, **environment):
+    """What Snakemake prints; it has to succeed."""
+    command = shutil.which("snakemake", path=str(Path(sys.executable).parent))
+    done = subprocess.run(
+        [command, "--profile", "workflow/profiles/local", *words],
+        capture_output=True, text=True, cwd=cwd, env={"PATH": os.environ["PATH"]} | environment,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("study", ["phantom", "nih880-pilot", "nih880-trials", "cln-grid"])
-def test_every_study_and_its_site_are_planned(study, tmp_path):
-    """A dry run finds a way to every page and record, without an image; no two rules make one."""
-    snakemake = shutil.which("snakemake", path=str(Path(sys.executable).parent))
-    done = subprocess.run(
-        [snakemake, "--profile", "workflow/profiles/local", "--config", f"study={study}",
-         "--dry-run", "--quiet", "rules", "--", "study", "site"],
-        capture_output=True, text=True, cwd=ROOT,
-        env={"PATH": os.environ["PATH"], "CLN_HOME": str(tmp_path)},
-    )  # fmt: skip
-    assert done.returncode == 0, done.stdout + done.stderr
+def test_a_study_is_planned_and_writes_nothing_committed(study, tmp_path):
+    """A dry run finds a way to every page and run, without an image, under runs/ and build/."""
+    told = snakemake("--config", f"study={study}", "--dry-run", CLN_HOME=str(tmp_path))
+    lines = re.findall(r"^ +(?:output|log): (.+)$", told, flags=re.M)
+    written = {file for line in lines for file in line.split(", ")}
+    plan = jobs.plan(study)
+    pages = {f"build/pages/results/{study}/{page}.ipynb" for page in plan.pages}
+    records = {str(tmp_path / "runs" / study / run / "done") for run in plan.runs}
+    assert pages | records | {"build/pages/index.ipynb"} <= written
+    assert not [file for file in written if not file.startswith(("build/", f"{tmp_path}/"))]
+
+
+# In place of the programs that jobs call: they make the files that Snakemake waits for, no more.
+PAPERMILL = """#!/bin/bash
+mkdir -p $(dirname $4) && touch $4
+[[ $4 != */runs/* ]] || cd runs/small/$(basename $4 .ipynb) && touch done provenance.json
+"""
+PYTHON = """#!/bin/bash
+case "$*" in
+    *clnbook.pages*) touch $4 ;;
+    *clnbook.jobs\\ images*) touch $5 ;;
+    *clnbook.explore*) touch $3 ;;
+esac
+"""
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    """A function that runs a small study in a checkout whose notebooks are not really executed."""
+    for name in ("clnlib", "clnbook", "workflow", "notebooks", "results"):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    (tmp_path / "configs").mkdir()
+    (tmp_path / "configs" / "small.yaml").write_text(PILOT)
+    (tmp_path / "pyproject.toml").touch()
+    (tmp_path / "bin").mkdir()
+    for name, text in (("papermill", PAPERMILL), ("python", PYTHON)):
+        (tmp_path / "bin" / name).write_text(text)
+        (tmp_path / "bin" / name).chmod(0o755)
+
+    def run(*words):
+        """The rules of which jobs are run."""
+        given = ("--config", "study=small", *words)
+        path = f"{tmp_path / 'bin'}:{os.environ['PATH']}"
+        told = snakemake(*given, cwd=tmp_path, PATH=path, PYTHONPATH=str(tmp_path))
+        return set(re.findall(r"^(?:local)?rule (\w+):", told, flags=re.M)) - {"study"}
+
+    run.folder = tmp_path
+    return run
+
+
+@pytest.mark.slow
+def test_what_a_change_makes_run_again(checkout):
+    """Nothing; a notebook's prose, its page; a page's code, its pages; training's code, all."""
+    everything = {"images", "prepare", "run", "run_page", "page", "gradcam", "predict", "index"}
+    assert checkout() == everything | {"explore"}
+    assert checkout("--dry-run") == set()
+    for name, words in (("ablation", "the paper"), ("train", "Stage 2")):
+        notebook = checkout.folder / "notebooks" / f"{name}.ipynb"
+        text = notebook.read_text()
+        assert words in text
+        notebook.write_text(text.replace(words, "other words"))
+    assert checkout("--dry-run") == {"page", "run_page"}
+    for file, again in (
+        ("clnbook/pages.py", everything - {"images", "run"}),
+        ("clnlib/model/losses.py", everything - {"images"} | {"explore"}),
+    ):
+        with (checkout.folder / file).open("a") as code_of:
+            code_of.write("\nCHANGED = 1\n")
+        assert checkout("--dry-run") == again
 
 
 def test_the_full_grid():
@@ -170,24 +244,6 @@ def test_images_are_decoded_before_the_runs(small, tmp_path, monkeypatch):
     told = (tmp_path / "stores" / "small.ready").read_text().split()
     held = {json.loads(p.read_text())["sha256"] for p in tmp_path.glob("stores/*/manifest.json")}
     assert set(told) == held and len(told) == 2
-
-
-def test_publishing_tells_how_far_the_old_copy_lies(tmp_path):
-    """A copy is compared before it is replaced; a missing or damaged one is told."""
-    old, new = (tmp_path / name / "r" for name in ("old", "new"))
-    record(old, 0.5)
-    record(new, 0.75)
-    words = ["publish", str(new / "done"), str(tmp_path / "copies" / "r" / "done")]
-    told = tmp_path / "told" / "r.txt"
-    jobs.main([*words, str(told)])
-    assert told.read_text() == "r: no copy from before to compare with\n"
-    (tmp_path / "copies" / "r" / "done").unlink()  # as Snakemake does before the job
-    jobs.main(["publish", str(old / "done"), *words[2:], str(told)])
-    assert "probabilities differ by at most 0.25," in told.read_text()
-    (tmp_path / "copies" / "r" / "predictions.parquet").write_bytes(b"damaged")
-    jobs.main([*words, str(told)])
-    assert told.read_text() == "r: no copy from before to compare with\n"
-    assert runs.read(tmp_path / "copies" / "r").predictions["p_b"].max() == 0.75
 
 
 def test_wrong_words_are_refused():

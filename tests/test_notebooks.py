@@ -3,16 +3,17 @@
 import ast
 import json
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import nbformat
 import pytest
+from clnlib.metrics.options import Evaluation
 from small import SMALL
 
-from clnlib import parameters
-from clnlib.parameters import Evaluation
+from clnlib import parameters, runs
 
 ROOT = Path(__file__).resolve().parents[1]
 SCHEMAS = {
@@ -77,6 +78,28 @@ def test_help_notebook_is_the_manual(tmp_path, notebook):
     for name, field in SCHEMAS[notebook].model_fields.items():
         assert re.search(rf"\b{name}: ", told), name
         assert " ".join(field.description.split()) in told
+
+
+@pytest.mark.slow
+def test_committed_pages_are_compared_with_committed_records(tmp_path, monkeypatch):
+    """Runs of this machine, of the same names and with all other numbers, change nothing."""
+    committed = {run.folder.name: run for run in runs.study(str(ROOT / "results" / "phantom"))}
+    for name, run in committed.items():
+        folder = shutil.copytree(run.folder, tmp_path / "runs" / "phantom" / name)
+        shown = [c for c in run.predictions if c.startswith(runs.PROBABILITY)]
+        other = run.predictions.copy()
+        other[shown] = other[shown].to_numpy()[::-1, ::-1]
+        other[runs.PREDICTED_BOX] = 0.5 - other[runs.PREDICTED_BOX].to_numpy()
+        other.to_parquet(folder / "predictions.parquet", index=False)
+    monkeypatch.setenv("CLN_HOME", str(tmp_path))
+    seen = runs.study("phantom")
+    assert {run.folder.parents[2] for run in seen} == {tmp_path} and len(seen) == len(committed)
+    page = "book/results/phantom/localisation.ipynb"
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--nbval", page],
+        capture_output=True, text=True, cwd=ROOT,
+    )  # fmt: skip
+    assert done.returncode == 0 and " passed" in done.stdout, done.stdout
 
 
 @pytest.mark.slow

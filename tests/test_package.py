@@ -28,7 +28,7 @@ ROOMS = (
     ("clnbook.data", "clnbook.losses", "clnbook.training", "clnbook.complexity"),
     ("clnbook.localisation", "clnbook.classification", "clnbook.baselines", "clnbook.gradcam"),
     ("clnbook.ablation", "clnbook.significance", "clnbook.start", "clnbook.explore"),
-    ("clnbook.jobs", "clnbook.pages", "clnbook.site"),
+    ("clnbook.jobs", "clnbook.pages", "clnbook.site", "clnbook.publish"),
 )
 ROOM = {name: place for place, names in enumerate(ROOMS) for name in names}
 MODULES = sorted(p for p in ROOT.glob("cln*/**/*.py") if p.name != "__init__.py")

@@ -1,9 +1,7 @@
 """Pages of the book: made from executed notebooks, linked to each other, with their files."""
 
 import csv
-import io
 import json
-import os
 import re
 import shutil
 import sys
@@ -17,7 +15,7 @@ import pytest
 from PIL import Image
 
 from clnbook import classification, explore, jobs, pages, site
-from clnlib import code, paths, runs
+from clnlib import io, paths, runs
 from clnlib.errors import InputError
 from clnlib.metrics import localisation as metrics
 from clnlib.parameters import Prepare
@@ -29,9 +27,7 @@ PIXEL = (
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg=="
 )
 
-TABLE = """<table><caption>Two<br>lines</caption><thead><tr><th></th><th colspan="2">T</th></tr>
-</thead><tbody><tr><th rowspan="2">a</th><td>1<br><span>(0–2)</span></td><td>2</td></tr>
-<tr><td>3</td><td>4</td></tr></tbody></table>"""
+TABLE = {"text/html": "<table></table>", "text/csv": "Two,1\n,T\na,1\n", "text/plain": "T"}
 
 
 def _executed(path, *outputs, tags=(), source="x = 1"):
@@ -50,45 +46,18 @@ def _executed(path, *outputs, tags=(), source="x = 1"):
     return path
 
 
-def test_a_page_notes_what_it_was_made_from(tmp_path, monkeypatch):
-    """Names and bytes count, a record's files too, times do not: a fresh clone's are all new."""
-    monkeypatch.setattr(code, "_ROOT", tmp_path)
-    record = tmp_path / "results" / "run"
-    record.mkdir(parents=True)
-    (record / "done").touch()
-    predictions, notebook = record / "predictions.parquet", tmp_path / "x.ipynb"
-    predictions.write_bytes(b"1")
-    files = [_executed(notebook), record / "done"]
-    page = tmp_path / "page" / "x.ipynb"
-    page.parent.mkdir()
-    assert pages.made_from(page) is None
-    words = ["pages", str(notebook), str(page)]
-    monkeypatch.setattr(sys, "argv", words)
-    pages.main()
-    assert pages.made_from(page) is None
-    monkeypatch.setattr(sys, "argv", [*words, "--sources", *map(str, files)])
-    pages.main()
-    assert pages.made_from(page) == pages.sources(files[::-1])
-    os.utime(predictions, (0, 0))
-    assert pages.made_from(page) == pages.sources(files)
-    predictions.write_bytes(b"2")
-    assert pages.made_from(page) != pages.sources(files)
-    page.write_text("{")
-    assert pages.made_from(page) is None
-
-
 def test_what_is_printed_in_a_row_is_one_output(tmp_path):
-    """Progress, which a page leaves out, does not part the lines of a training."""
+    """What went to stderr, which a page leaves out, does not part the lines of a training."""
     v4 = nbformat.v4
     outputs = [
         v4.new_output("stream", name="stdout", text="epoch 1\n"),
-        v4.new_output("display_data", data={"text/plain": "steps: 3/9"}),
+        v4.new_output("stream", name="stderr", text="steps: 3/9"),
         v4.new_output("stream", name="stdout", text="epoch 2\n"),
         v4.new_output("display_data", data={"text/html": "<b>x</b>"}),
         v4.new_output("stream", name="stdout", text="end\n"),
     ]
     file = _executed(tmp_path / "x.ipynb", *outputs)
-    shown = pages.page(file, file).cells[1].outputs
+    shown = pages.page(file, "x").cells[1].outputs
     assert [o.get("text") for o in shown] == ["epoch 1\nepoch 2\n", None, "end\n"]
 
 
@@ -108,31 +77,32 @@ def test_a_page_names_no_folder_of_a_machine(tmp_path, monkeypatch):
 
 
 def test_a_page_has_no_machine_talk(tmp_path):
-    """papermill's times and paths, progress, stderr go; results and alternative texts stay."""
+    """papermill's times and paths and stderr go; results, plain ones too, and their words stay."""
     v4 = nbformat.v4
     file = _executed(
         tmp_path / "data.ipynb",
-        v4.new_output("display_data", data={"text/plain": "images: 880/880, 3 s of talk"}),
-        v4.new_output("stream", name="stderr", text="talk"),
+        v4.new_output("display_data", data={"text/plain": "shown"}),
+        v4.new_output("stream", name="stderr", text="images: 880/880, 3 s of talk"),
         v4.new_output("stream", name="stdout", text="result"),
     )
-    book = pages.page(file, tmp_path / "data.ipynb")
+    book = pages.page(file, "data")
     text = nbformat.writes(book)
-    assert "result" in text and "talk" not in text and "papermill" not in text
+    assert "result" in text and "shown" in text
+    assert "talk" not in text and "papermill" not in text
     assert book.cells[1].metadata["mystnb"] == {"image": {"alt": "words"}}
-    assert text == nbformat.writes(pages.page(file, tmp_path / "data.ipynb"))
+    assert text == nbformat.writes(pages.page(file, "data"))
 
 
 def test_a_stopped_notebook_makes_no_page(tmp_path):
     """An error in a cell is an error of the page, told in one line, and nothing is written."""
     error = nbformat.v4.new_output("error", ename="ValueError", evalue="no", traceback=[])
     with pytest.raises(InputError, match="stopped with ValueError: no"):
-        pages.page(_executed(tmp_path / "data.ipynb", error), tmp_path / "data.ipynb")
+        pages.page(_executed(tmp_path / "data.ipynb", error), "data")
 
 
 def test_parameters_are_folded(tmp_path):
     """The cells of papermill's parameters are shown on demand, under their name."""
-    book = pages.page(_executed(tmp_path / "x.ipynb", tags=["parameters"]), tmp_path / "x.ipynb")
+    book = pages.page(_executed(tmp_path / "x.ipynb", tags=["parameters"]), "x")
     assert book.cells[1].metadata["tags"] == ["parameters", "hide-input"]
     assert book.cells[1].metadata["mystnb"] == {
         "image": {"alt": "words"},
@@ -145,31 +115,39 @@ def test_code_is_folded_unless_it_is_a_short_call(tmp_path):
     calls, more = "\n".join("x = 1" for _ in range(4)), "\n".join("x = 1" for _ in range(5))
     for source, tags in ((calls, None), (more, ["hide-input"])):
         file = _executed(tmp_path / "x.ipynb", source=source)
-        assert pages.page(file, file).cells[1].metadata.get("tags") == tags
+        assert pages.page(file, "x").cells[1].metadata.get("tags") == tags
     file = _executed(tmp_path / "x.ipynb", source=more, tags=["remove-input"])
-    assert pages.page(file, file).cells[1].metadata["tags"] == ["remove-input"]
-
-
-def test_tables_become_csv(tmp_path):
-    """Every cell of a table is in the CSV, a spanning head in each place it spans."""
-    output = nbformat.v4.new_output("display_data", data={"text/html": f"<div>{TABLE}</div>"})
-    book = nbformat.read(_executed(tmp_path / "x.ipynb", output), as_version=4)
-    rows = list(csv.reader(io.StringIO(pages.csv(book))))
-    expected = [["Two lines"], ["", "T", "T"], ["a", "1 (0–2)", "2"], ["a", "3", "4"], []]
-    assert rows == expected
+    assert pages.page(file, "x").cells[1].metadata["tags"] == ["remove-input"]
 
 
 def test_a_page_and_its_csv_are_written(tmp_path, monkeypatch):
-    """The command writes both and links them; without a table there is no CSV and no link."""
-    output = nbformat.v4.new_output("display_data", data={"text/html": TABLE})
-    for name, outputs in (("full", [output]), ("bare", [])):
-        file = _executed(tmp_path / f"{name}.ipynb", *outputs)
+    """Every table is in the CSV, not in the page; both are linked; no table, no CSV, no link."""
+    outputs = [nbformat.v4.new_output("display_data", data=TABLE)] * 2
+    for name, shown in (("full", outputs), ("bare", [])):
+        file = _executed(tmp_path / f"{name}.ipynb", *shown)
         target = tmp_path / "book" / f"{name}.ipynb"
         monkeypatch.setattr(sys, "argv", ["pages", str(file), str(target)])
         pages.main()
-        last = nbformat.read(target, as_version=4).cells[-1].source
-        assert f"<{name}.ipynb>" in last
-        assert (f"<{name}.csv>" in last) == bool(outputs) == target.with_suffix(".csv").exists()
+        book = nbformat.read(target, as_version=4)
+        assert f"<{name}.ipynb>" in book.cells[-1].source
+        assert [set(o.data) for o in book.cells[1].outputs] == [{"text/html", "text/plain"}] * len(
+            shown
+        )
+        linked = f"<{name}.csv>" in book.cells[-1].source
+        assert linked == bool(shown) == target.with_suffix(".csv").exists()
+    assert (tmp_path / "book" / "full.csv").read_text() == f"{TABLE['text/csv']}\n" * 2
+
+
+def test_every_table_of_the_book_is_in_its_csv():
+    """A committed page's CSV has as many rows as the page's tables."""
+    for page in sorted([*ROOT.glob("book/*.ipynb"), *ROOT.glob("book/results/*/*.ipynb")]):
+        cells = nbformat.read(page, as_version=4).cells
+        outputs = [o for c in cells if c.cell_type == "code" for o in c.outputs]
+        html = "".join(o.get("data", {}).get("text/html", "") for o in outputs)
+        rows = html.count("<tr") + html.count("<caption") + html.count("<table")
+        file = page.with_suffix(".csv")
+        text = file.read_text(encoding="utf-8").splitlines() if rows else []
+        assert len(list(csv.reader(text))) == rows and file.exists() == bool(rows), page
 
 
 def _pictured(path, parameters):
@@ -177,7 +155,7 @@ def _pictured(path, parameters):
     picture = nbformat.v4.new_output("display_data", data={"image/png": PIXEL, "text/plain": "F"})
     word = nbformat.v4.new_output("stream", name="stdout", text="printed")
     book = nbformat.read(
-        _executed(path, word, picture, tags=[pages.IMAGES], source="images.gallery(rows)"), 4
+        _executed(path, word, picture, tags=[pages.IMAGES], source="figures.gallery(rows)"), 4
     )
     for place, text in enumerate(parameters, start=1):
         tag = "parameters" if place == 1 else "injected-parameters"
@@ -209,12 +187,13 @@ def _shows_images(cell):
         ([], False),
     ],
 )
-def test_only_pictures_that_are_surely_drawn_stay(tmp_path, parameters, kept):
+def test_only_pictures_that_are_surely_drawn_stay(tmp_path, monkeypatch, parameters, kept):
     """Of all but the phantom a page has one sentence for the pictures, and what was printed."""
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "real").mkdir()
     Image.new("L", (2, 2)).save(tmp_path / "real" / "drawn_like.png")
     file = _pictured(tmp_path / "train.ipynb", parameters)
-    book = pages.page(file, tmp_path / "train.ipynb")
+    book = pages.page(file, "train")
     assert bool(_pictures(book)) == kept
     told = [o for c in book.cells if c.cell_type == "code" for o in c.outputs]
     assert told[0].text == "printed" and len(told) == 2
@@ -236,7 +215,7 @@ def test_a_study_is_the_phantoms_if_every_run_is(tmp_path, monkeypatch, datasets
         runs.finish(folder, pd.DataFrame({"part": ["test"]}), {})
     file = _pictured(tmp_path / "gradcam.ipynb", ['study: str = "phantom"', 'study = "mixed"'])
     book = nbformat.read(file, as_version=4)
-    assert pages.only_phantoms(book, tmp_path) == (set(datasets) == {"phantom"})
+    assert pages.only_phantoms(book) == (set(datasets) == {"phantom"})
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "notebooks").glob("*.ipynb")), ids=lambda p: p.stem)
@@ -289,16 +268,32 @@ def test_drawn_files_are_the_tests_own_and_known_again(small_run, tmp_path):
 def test_the_receipt_names_what_the_numbers_rest_on(small_run, tmp_path):
     """Commit, data and split hash, versions, device, and per run parameters and seconds."""
     file = _executed(tmp_path / "localisation.ipynb")
-    book = pages.page(file, file, "tests")
+    book = pages.page(file, "localisation", "tests", pages.finished_runs("tests"))
     assert book.cells[0].source.splitlines()[0] == "# Title · tests"
     assert book.cells[1].source == pages.SWITCH
     text, facts = book.cells[-1].source, small_run.provenance
-    for key in ("data_sha256", "split_sha256", "code_sha256"):
+    for key in ("data_sha256", "split_sha256"):
         assert facts[key][:12] in text
-    values = small_run.parameters.model_dump() | {"stage": "train"}
-    wanted = runs.digest([runs.as_json(values)])[:12]
-    assert f"`{small_run.folder.name}` | – | `{wanted}` | {facts['seconds']:.0f} |" in text
+    assert f"training code `{io.digest([facts['code']])[:12]}`" in text
+    assert f"`{small_run.folder.name}` | – | {facts['seconds']:.0f} |" in text
     assert f"keras {facts['versions']['keras']}" in text and facts["device"] in text
+
+
+@pytest.mark.slow
+def test_a_page_of_this_machine_shows_the_committed_numbers(small_run, tmp_path, monkeypatch):
+    """Near its top, folded: the run's means beside those of the committed record of its name."""
+    monkeypatch.setattr(paths, "results", lambda: tmp_path / "results")
+    runs.publish(small_run, tmp_path / "results" / "tests")
+    file, page = _executed(tmp_path / "train.ipynb"), tmp_path / "page" / "train.ipynb"
+    words = ["pages", str(file), str(page), "--study", "tests", "--runs"]
+    monkeypatch.setattr(sys, "argv", [*words, str(small_run.folder / "done")])
+    pages.main()
+    first, *others = nbformat.read(page, as_version=4).cells[2:]
+    assert first.source.startswith(":::{dropdown}") and first.source.endswith(":::")
+    (row,) = [line for line in first.source.splitlines() if small_run.folder.name in line]
+    cells = [cell.strip() for cell in row.split("|")[2:-1]]
+    assert cells[0] == cells[1] and cells[2] == cells[3] and cells[4:] == ["0", "0"]
+    assert small_run.folder.name in others[-1].source  # its receipt
 
 
 def test_links_between_studies():

@@ -192,6 +192,33 @@ def _violations(page):
     return {(v["id"], node["target"][0]) for v in grave for node in v["nodes"]}
 
 
+def test_the_pages_of_this_machine_lie_over_the_committed_ones(tmp_path):
+    """Only what differs is written, so Sphinx reads no more; what went is gone, the book is not."""
+    committed, fresh, made = tmp_path / "book", tmp_path / "fresh", tmp_path / "made"
+    texts = {committed / "index.md": "old", committed / "a/x.md": "a", fresh / "index.md": "new"}
+    for file, text in texts.items():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+    (committed / "_toc.yml").symlink_to("index.md")
+
+    def read():
+        files = [file for file in made.rglob("*") if file.is_file()]
+        return {file.relative_to(made).as_posix(): file.read_text() for file in files}
+
+    extension.assemble([committed, fresh], made)
+    assert read() == {"index.md": "new", "a/x.md": "a", "_toc.yml": "old"}
+    assert not (made / "_toc.yml").is_symlink()
+    before = (made / "a/x.md").stat().st_mtime_ns
+    (committed / "a/x.md").touch()
+    (fresh / "index.md").unlink()
+    extension.assemble([committed, fresh], made)
+    assert read()["index.md"] == (committed / "index.md").read_text() == "old"
+    assert (made / "a/x.md").stat().st_mtime_ns == before
+    (committed / "a/x.md").unlink()
+    extension.assemble([committed, fresh], made)
+    assert set(read()) == {"index.md", "_toc.yml"}
+
+
 @pytest.fixture
 def small_site(tmp_path, monkeypatch):
     """A function that builds a site of two pages beside a folder of downloads: page to its soup."""
