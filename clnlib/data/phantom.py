@@ -82,11 +82,11 @@ def draw(
     if not 0.0 <= contrast <= MAX_CONTRAST:
         raise InputError(f"phantom contrast: {contrast!r} is not in 0 to {MAX_CONTRAST:g}")
     wanted = sorted((normalise(finding), _inside(image, box)) for finding, box in boxes)
-    chest = _chest(image, size)
+    chest, spine = _chest(image, size)
     thickness = chest.tissue.copy()
     for finding, box in wanted:
-        where, patch = under(box, chest)
-        added = LOOKS[finding](patch, _generator(image, finding))
+        where, part, frame = under(box, chest, spine)
+        added = LOOKS[finding](part, frame, _generator(image, finding))
         thickness[where] += np.float32(contrast) * added
     return _expose(thickness, image)
 
@@ -152,14 +152,14 @@ class _Frame(NamedTuple):
     base: float  # y of the diaphragm
 
 
-def _chest(image: str, size: int) -> Chest:
-    """A patient whose habitus follows from the name: the layers in the order of the anatomy."""
+def _chest(image: str, size: int) -> tuple[Chest, float]:
+    """A patient whose habitus follows from the name, and the spine's x, relative to the image."""
     rng = _generator(image, "patient")
     centres = (np.arange(size, dtype=np.float32) + np.float32(0.5)) / np.float32(size)
     x, y = centres[None, :], centres[:, None]
-    midline = rng.uniform(0.48, 0.52)
+    spine = rng.uniform(0.48, 0.52)
     tilt = rng.uniform(-0.03, 0.03)  # a turn of up to 1.7 degrees, as a shear
-    dx = x - (midline + tilt * (y - 0.5))
+    dx = x - (spine + tilt * (y - 0.5))
     dy = y + tilt * (x - 0.5)
     half = rng.uniform(0.35, 0.41)
     apex, base = rng.uniform(0.06, 0.12), rng.uniform(0.72, 0.8)
@@ -179,7 +179,8 @@ def _chest(image: str, size: int) -> Chest:
     py = (y - 0.62) / 0.17
     tissue += dense * fall((1.0 - px * px - py * py) / 0.45) * body  # breasts: two soft shadows
     tissue *= 0.9 + 0.2 * noise(rng, y, x, 0.2)
-    return Chest(x, y, midline, lung, heart, belly, marks, tissue)
+    x, y = np.broadcast_arrays(x, y)
+    return Chest(x, y, lung, heart, belly, marks, tissue), spine
 
 
 def _body(rng: np.random.Generator, at: _Frame) -> Array:
