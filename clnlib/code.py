@@ -1,9 +1,8 @@
-"""The meaning of our code: which modules a module reaches, and a hash of each that prose leaves."""
+"""The meaning of our code: the modules that a module reaches, and hashes that no prose changes."""
 
 import ast
 import functools
 import hashlib
-from collections.abc import Iterator
 from pathlib import Path
 
 _ROOT = Path(__file__).resolve().parents[1]
@@ -11,7 +10,7 @@ PACKAGES = ("clnlib", "clnbook")  # ours; installed packages are known by their 
 
 
 def modules(*names: str) -> dict[str, str]:
-    """Every module of ours that some modules reach by their imports, with the hash of its meaning.
+    """Every module of ours that some modules reach by their imports, to tell whether code changed.
 
     Parameters
     ----------
@@ -66,26 +65,16 @@ def _file(module: str) -> Path:
 
 
 def _shape(node: object) -> object:
-    """Nested tuples of a syntax tree; what Python versions write differently is left out."""
+    """Nested tuples of a syntax tree, without bare texts: docstrings, of constants too."""
     if isinstance(node, list):
-        return tuple(map(_shape, node))
+        return tuple(_shape(line) for line in node if not _is_text(line))
     if not isinstance(node, ast.AST):
         return node
-    return type(node).__name__, tuple(_fields(node))
+    fields = ((name, _shape(value)) for name, value in ast.iter_fields(node))
+    # Left out is what differs among Python's versions: empty fields, and the two that are named.
+    kept = (f for f in fields if f[1] not in (None, ()) and f[0] not in ("kind", "type_comment"))
+    return type(node).__name__, tuple(kept)
 
 
-def _fields(node: ast.AST) -> Iterator[tuple[str, object]]:
-    for name, value in ast.iter_fields(node):
-        if name == "body" and isinstance(value, list):
-            value = [line for line in value if not _is_text(line)]
-        if name not in ("kind", "type_comment") and value not in (None, []):
-            yield name, _shape(value)
-
-
-def _is_text(line: ast.AST) -> bool:
-    """Whether a statement is a bare text: a docstring, of a module's constant too."""
-    return (
-        isinstance(line, ast.Expr)
-        and isinstance(line.value, ast.Constant)
-        and isinstance(line.value.value, str)
-    )
+def _is_text(line: object) -> bool:
+    return isinstance(line, ast.Expr) and isinstance(getattr(line.value, "value", None), str)

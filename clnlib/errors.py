@@ -9,14 +9,22 @@ class InputError(ValueError):
 
 
 def nearest(value: object, allowed: Iterable[str]) -> str | None:
-    """The allowed name most like `value`, or None when nothing is close."""
+    """The allowed name most like `value` in any case, or None when nothing is close.
+
+    >>> nearest("xcepton", ["xception", "chexnet"])
+    'xception'
+    """
     by_lower = {name.lower(): name for name in allowed}
-    found = get_close_matches(str(value).lower(), by_lower, n=1, cutoff=0.5)
-    return by_lower[found[0]] if found else None
+    close = get_close_matches(str(value).lower(), by_lower, n=1, cutoff=0.5)
+    return by_lower[close[0]] if close else None
 
 
 def not_allowed(what: str, value: object, allowed: Iterable[str]) -> InputError:
-    """An `InputError` that lists the allowed values and names the nearest one."""
+    """An `InputError` that lists the allowed values and names the nearest.
+
+    >>> not_allowed("loss", "gou", ["iou", "giou"])
+    InputError("loss: 'gou' is not one of iou, giou; did you mean 'giou'?")
+    """
     names = list(allowed)
     close = nearest(value, names)
     hint = f"; did you mean {close!r}?" if close else ""
@@ -24,7 +32,11 @@ def not_allowed(what: str, value: object, allowed: Iterable[str]) -> InputError:
 
 
 def shortened(items: Iterable[object], limit: int = 10) -> str:
-    """`a, b, c and 12 more`: the first `limit` items of a list, for an error message."""
+    """The first `limit` items of a list, for an error message.
+
+    >>> shortened(range(15), limit=3)
+    '0, 1, 2 and 12 more'
+    """
     texts = [str(item) for item in items]
     rest = len(texts) - limit
     return ", ".join(texts[:limit]) + (f" and {rest} more" if rest > 0 else "")

@@ -15,12 +15,13 @@ LABELLED: tuple[str, ...] = (
 """The findings of stage 1 (section 2.1)."""
 
 NO_FINDING = "No Finding"
+"""The label of an image without any of the 14."""
 
 _SPELLINGS = {"infiltrate": "Infiltration", "pleural thickening": "Pleural_Thickening"}
 
 
 def normalise(name: str) -> str:
-    """The one spelling of a finding's name.
+    """A finding's name as this package spells it, for names that come from elsewhere.
 
     Parameters
     ----------
@@ -28,10 +29,20 @@ def normalise(name: str) -> str:
         Any published spelling: other case, `Infiltrate` (the box table),
         `Pleural Thickening` with a blank or an underscore.
 
+    Returns
+    -------
+    str
+        A name of `LABELLED`.
+
     Raises
     ------
     InputError
         The name is none of the 14; the message names the nearest.
+
+    Examples
+    --------
+    >>> normalise("Infiltrate"), normalise("pleural thickening")
+    ('Infiltration', 'Pleural_Thickening')
     """
     key = " ".join(str(name).replace("_", " ").split()).lower()
     by_key = {finding.replace("_", " ").lower(): finding for finding in LABELLED} | _SPELLINGS

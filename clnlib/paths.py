@@ -31,7 +31,7 @@ def results() -> Path:
 
 
 def nih_dir() -> Path:
-    """The reader's NIH folder, named by `CLN_NIH_DIR`.
+    """The folder of NIH's images, which `CLN_NIH_DIR` names.
 
     Raises
     ------

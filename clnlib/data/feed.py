@@ -1,6 +1,6 @@
 """Shuffled batches from a store, and augmentation that moves boxes with the pixels.
 
-Everything random depends on (seed, epoch, row) alone, so an epoch can be repeated exactly.
+Everything random depends on (seed, epoch, example) alone, so an epoch can be repeated exactly.
 """
 
 import math
@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-SHIFT, SCALE, ROTATION = 0.05, 0.10, 5.0  # relative to the image side; relative; degrees
-BRIGHTNESS, CONTRAST = 20.0, 0.2  # grey values; relative
+SHIFT, SCALE, ROTATION = 0.05, 0.10, 5.0  # of the image's side; of its size; degrees
+BRIGHTNESS, CONTRAST = 20.0, 0.2  # grey values; of the distance from mid-grey
 
 
 class Examples(NamedTuple):
@@ -40,14 +40,16 @@ class Examples(NamedTuple):
 
 
 class Feed(keras.utils.PyDataset):  # type: ignore[misc]
-    """The batches of an epoch: images (B, S, S, 1) uint8 and their targets.
+    """The batches of an epoch, for `fit`, `evaluate` and `predict` of a Keras model.
+
+    A batch is a pair: images (B, S, S, 1) uint8, and name → (B, …) targets.
 
     Parameters
     ----------
     examples
-        What the batches are taken from.
+        The images and targets that the batches are taken from.
     batch_size
-        Examples per batch; the last batch may be smaller.
+        B, examples per batch; the last batch may be smaller.
     shuffle
         (seed, epoch) of the order; None keeps the order of the examples.
     augment, flip
@@ -76,7 +78,7 @@ class Feed(keras.utils.PyDataset):  # type: ignore[misc]
         """Batch number `batch`: images and targets."""
         chosen = self.order[batch * self.batch_size : (batch + 1) * self.batch_size]
         images, rows, targets = self.examples.some(chosen)
-        pixels = images[rows]
+        pixels = images[rows]  # a copy, (B, S, S)
         if self.augment:
             assert self.shuffle is not None, "augmentation needs the seed and epoch of `shuffle`"
             for k, example in enumerate(chosen):
@@ -101,7 +103,7 @@ def distort(
     grey
         (S, S) uint8.
     box
-        Relative `xyxy`, or None.
+        (4,) relative `xyxy`, or None.
     rng
         Draws the amounts: shift up to 0.05 of the side, scale 0.9 to 1.1, rotation up to 5
         degrees, brightness up to 20 grey values, contrast 0.8 to 1.2.
@@ -110,9 +112,17 @@ def distort(
 
     Returns
     -------
-    The image and the upright box around the moved corners, clipped to the frame. A box that
-    would lose more than half its area keeps the image where it is (only the grey values change),
-    because a target outside the picture teaches nothing.
+    tuple
+        The image (S, S) uint8 and the upright box (4,) float32 around the moved corners, clipped
+        to the frame. A box that would lose more than half its area keeps the image where it is
+        (only the grey values change), because a target outside the picture teaches nothing.
+
+    Examples
+    --------
+    >>> grey, box = np.zeros((64, 64), np.uint8), np.array([0.4, 0.4, 0.6, 0.6], np.float32)
+    >>> _, moved = distort(grey, box, np.random.default_rng(0))
+    >>> moved.round(2)
+    array([0.42, 0.38, 0.61, 0.58], dtype=float32)
     """
     shift_x, shift_y = rng.uniform(-SHIFT, SHIFT, 2)
     zoom, angle = 1 + rng.uniform(-SCALE, SCALE), math.radians(rng.uniform(-ROTATION, ROTATION))
@@ -126,13 +136,11 @@ def distort(
     if box is not None and moved is not None and _area(moved) < 0.5 * _area(box):
         moved = box.copy()
     else:
-        size = grey.shape[0]
+        # Pillow maps output pixel centres back to input pixels: rows (a, b, c) and (d, e, f).
         back = np.linalg.inv(turn)
-        (a, b), (d, e) = back
-        # Pillow maps output pixel centres back to input pixels.
-        c, f = -(back @ move) * size
+        affine = np.column_stack([back, -(back @ move) * grey.shape[0]]).ravel()
         picture = Image.fromarray(grey).transform(
-            grey.shape, Image.Transform.AFFINE, (a, b, c, d, e, f), Image.Resampling.BILINEAR
+            grey.shape, Image.Transform.AFFINE, affine, Image.Resampling.BILINEAR
         )
         grey = np.asarray(picture)
     changed = (grey.astype(np.float32) - 128) * gain + 128 + lift

@@ -1,9 +1,8 @@
 """Decoded images as one memory map: built once, resumable, the same bytes every time.
 
 A store is a folder with `images.u8` (uint8 pixels, image after image) and `manifest.json`. While
-it is built there are `images.u8.partial` (a row for every name) and `journal.jsonl` (first line:
-what is being built; then one line for every image whose pixels are on the disk). The renaming of
-the pixel file, last of all, is what finishes a store.
+it is built there are `images.u8.partial` (room for every image) and a journal (a line for every
+image whose pixels are on the disk). The renaming of the pixel file, last of all, finishes a store.
 """
 
 import hashlib
@@ -24,20 +23,19 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from clnlib import io
-from clnlib.data.images import ImageError, MissingReaderError
+from clnlib.data.images import MissingReaderError
 from clnlib.errors import InputError, shortened
 
 VERSION = 1
 BATCH = 64  # images between two flushes to the disk: the most that a kill can cost
 
 Facts = dict[str, Any]
-Plan = dict[str, Any]  # names, options, size and version: the first line of the journal
 Excluded = list[dict[str, str]]  # name and reason of each image that is left out
 Read = Callable[[str], tuple[NDArray[np.uint8], Facts]]
 
 
 class Content(NamedTuple):
-    """What a store is to hold.
+    """The images that a store is to hold.
 
     Attributes
     ----------
@@ -76,42 +74,42 @@ class Store:
 
 
 def open_store(folder: Path) -> Store:
-    """Open a finished store.
+    """Open a store that is finished, to look at its images or to train on them.
 
     Raises
     ------
     InputError
-        No store, an unfinished one, one of another version, or a damaged one.
+        No store, an unfinished store, another version's, or a damaged store.
+
+    See Also
+    --------
+    build_store : Builds it first, with an example.
     """
     if not _finished(folder):
         raise InputError(f"{folder}: no finished image store here; build it first")
-    way_out = "delete the folder and build it again"
-    try:
+    problem = "manifest.json is damaged"
+    with suppress(ValueError, KeyError, TypeError):
         manifest = json.loads((folder / "manifest.json").read_bytes())
-        if (version := manifest["version"]) != VERSION:
-            raise InputError(f"{folder}: version {version!r}, expected {VERSION}; {way_out}")
-        if missing := {"excluded", "options", "sha256"}.difference(manifest):
-            raise KeyError(*missing)
-        names = tuple(entry["name"] for entry in manifest["images"])
-        shape = (len(names), int(manifest["size"]), int(manifest["size"]))
-    except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
-        raise InputError(f"{folder}: manifest.json is damaged; {way_out}") from error
-    pixels, length = folder / "images.u8", math.prod(shape)
-    if (found := pixels.stat().st_size) != length:
-        raise InputError(f"{folder}: images.u8 has {found} bytes, not {length}; {way_out}")
-    return Store(folder, names, np.memmap(pixels, np.uint8, "r", shape=shape), manifest)
+        names = tuple(image["name"] for image in manifest["images"])
+        shape = (len(names), manifest["size"], manifest["size"])
+        bytes_there = (folder / "images.u8").stat().st_size
+        if manifest["version"] != VERSION:
+            problem = f"version {manifest['version']!r}, expected {VERSION}"
+        elif bytes_there != math.prod(shape):
+            problem = f"images.u8 has {bytes_there} bytes, not {math.prod(shape)}"
+        elif {"excluded", "options", "sha256"} <= set(manifest):
+            images = np.memmap(folder / "images.u8", np.uint8, "r", shape=shape)
+            return Store(folder, names, images, manifest)
+    raise InputError(f"{folder}: {problem}; delete the folder and build it again")
 
 
 def build_store(
-    folder: Path,
-    content: Content,
-    read: Read,
-    exclude_unreadable: bool = False,
-    workers: int | None = None,
+    folder: Path, content: Content, read: Read, exclude_unreadable: bool = False
 ) -> Store:
     """Decode images into a store, or go on where an earlier call was stopped, or just open it.
 
-    Equal names, sources and options give equal bytes, however many workers or interruptions.
+    Equal names, sizes and options give equal bytes, whatever the number of threads and
+    interruptions.
 
     Parameters
     ----------
@@ -124,38 +122,46 @@ def build_store(
         `InputError` means that the image is unreadable.
     exclude_unreadable
         Leave unreadable images out and list them in the manifest, instead of raising.
-    workers
-        Threads; by default the number of processors, at most 16.
 
     Raises
     ------
     InputError
         Unreadable images (one error that lists them, after all were tried), no or repeated
         names, or a finished store of something else in the folder.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> def read(name):
+    ...     return np.full((4, 4), int(name), np.uint8), {"file": f"{name}.png"}
+    >>> with TemporaryDirectory() as folder:
+    ...     store = build_store(Path(folder), Content(["7", "9"], 4, {}), read)
+    ...     store.images[store.index["9"], 0]
+    memmap([9, 9, 9, 9], dtype=uint8)
     """
     names, size, options = content
     if not names:
         raise InputError(f"{folder}: no images to store")
     if repeated := [name for name, count in Counter(names).items() if count > 1]:
         raise InputError(f"{folder}: repeated image names: {shortened(repeated)}")
-    plan = {"names": list(names), "options": dict(options), "size": size, "version": VERSION}
-    plan = json.loads(_line(plan))  # so that it compares equal with what a file holds
+    # As JSON, so that it compares equal with a store's manifest.
+    content = Content(list(names), size, json.loads(json.dumps(dict(options))))
     # Without the lock, because a finished store may lie in a folder that cannot be written.
-    if not _finished(folder) or (folder / "journal.jsonl").exists():
+    if not _finished(folder) or list(folder.glob("journal*")):
         with io.alone(folder / "lock", "builds it"):
             if not _finished(folder):
-                facts, excluded = _read_all(folder, plan, read, workers)
-                if excluded and (not exclude_unreadable or not facts):
+                facts, excluded = _read_all(folder, content, read)
+                if excluded and not (exclude_unreadable and facts):
                     raise InputError(
                         f"{len(excluded)} of {len(names)} images cannot be read: "
                         f"{_listed(excluded)}; mend them (what was read is kept) "
                         "or leave them out with -p exclude_unreadable True"
                     )
-                _finish(folder, plan, facts, excluded)
-            for leftover in ("images.u8.partial", "images.u8.tmp", "journal.jsonl"):
-                (folder / leftover).unlink(missing_ok=True)
+                _finish(folder, content, facts, excluded)
+            for leftover in (*folder.glob("images.u8.*"), *folder.glob("journal*")):
+                leftover.unlink()
     store = open_store(folder)
-    _check_identity(store, plan, exclude_unreadable)
+    _check(store, content, exclude_unreadable)
     return store
 
 
@@ -163,23 +169,14 @@ def _finished(folder: Path) -> bool:
     return (folder / "manifest.json").is_file() and (folder / "images.u8").is_file()
 
 
-def _line(value: Any) -> bytes:
-    """One line of canonical JSON."""
-    return json.dumps(value, sort_keys=True).encode() + b"\n"
-
-
-def _check_identity(store: Store, plan: Plan, exclude_unreadable: bool) -> None:
-    """Refuse a finished store that holds something else than what was asked for."""
-    held = {key: store.manifest[key] for key in ("size", "options")}
-    asked = {key: plan[key] for key in held}
+def _check(store: Store, content: Content, exclude_unreadable: bool) -> None:
+    """Refuse a finished store of other content, or without images that must be in it."""
     left_out = store.manifest["excluded"]
-    excluded = {entry["name"] for entry in left_out}
-    if held != asked:
-        problem = f"has {held}, asked for {asked}"
-    elif differing := sorted({*store.names, *excluded} ^ set(plan["names"])):
-        problem = f"has other images than asked for: {shortened(differing)}"
-    elif list(store.names) != [name for name in plan["names"] if name not in excluded]:
-        problem = "has the images in another order"
+    excluded = {image["name"] for image in left_out}
+    names = [name for name in content.names if name not in excluded]
+    held = Content(list(store.names), store.manifest["size"], store.manifest["options"])
+    if held != content._replace(names=names) or not excluded <= set(content.names):
+        problem = "holds other images than asked for, or of another size or other options"
     elif excluded and not exclude_unreadable:
         problem = f"lacks {len(excluded)} unreadable images: {_listed(left_out)}"
         problem += "; accept that with -p exclude_unreadable True, or mend them"
@@ -189,81 +186,77 @@ def _check_identity(store: Store, plan: Plan, exclude_unreadable: bool) -> None:
 
 
 def _listed(excluded: Excluded) -> str:
-    return shortened(f"{entry['name']} ({entry['reason']})" for entry in excluded)
+    return shortened(f"{image['name']} ({image['reason']})" for image in excluded)
 
 
-def _read_all(
-    folder: Path, plan: Plan, read: Read, workers: int | None
-) -> tuple[dict[str, Facts], Excluded]:
-    """Read what the journal does not hold yet; the facts of all, and who could not be read."""
-    names, size = plan["names"], plan["size"]
-    facts, excluded = _resumed(folder, plan), []
+def _read_all(folder: Path, content: Content, read: Read) -> tuple[dict[str, Facts], Excluded]:
+    """Read the images that the journal does not hold yet; facts of all, and the unreadable."""
+    names, size, _ = content
+    journal, facts = _begun(folder, content)
+    rest = [row for row, name in enumerate(names) if name not in facts]
+    excluded: Excluded = []
 
-    def attempt(name: str) -> tuple[NDArray[np.uint8], Facts] | InputError:
+    def attempt(row: int) -> tuple[NDArray[np.uint8], Facts] | str:
         try:
-            return read(name)
+            return read(names[row])
         except MissingReaderError:
             raise
         except InputError as error:
-            return error
+            # An image's reason names no folder: the manifest must not depend on it.
+            return str(getattr(error, "reason", error))
 
-    rest = [(row, name) for row, name in enumerate(names) if name not in facts]
     with (
         open(folder / "images.u8.partial", "r+b") as pixels,
-        open(folder / "journal.jsonl", "ab") as journal,
+        open(journal, "ab") as noted,
+        ThreadPoolExecutor() as pool,
         tqdm(
             desc=f"images of {folder.name}", total=len(names), initial=len(facts), delay=1
         ) as progress,
-        ThreadPoolExecutor(workers or min(os.cpu_count() or 1, 16)) as pool,
     ):
         for start in range(0, len(rest), BATCH):
             batch, lines = rest[start : start + BATCH], []
-            results = pool.map(attempt, [name for _, name in batch])
-            for (row, name), result in zip(batch, results, strict=True):
+            for row, result in zip(batch, pool.map(attempt, batch), strict=True):
+                name = names[row]
                 progress.update()
-                if isinstance(result, InputError):
-                    # The manifest must not depend on where the images lie.
-                    reason = result.reason if isinstance(result, ImageError) else str(result)
-                    excluded.append({"name": name, "reason": reason})
+                if isinstance(result, str):
+                    excluded.append({"name": name, "reason": result})
                     continue
                 image, facts[name] = result
                 if image.shape != (size, size) or image.dtype != np.uint8:
                     raise ValueError(f"{name}: {image.dtype} {image.shape}, expected uint8 {size}")
                 pixels.seek(row * size * size)
                 pixels.write(image.tobytes())
-                lines.append(_line({"name": name, "facts": facts[name]}))
+                lines.append(b"\n" + json.dumps({"name": name, "facts": facts[name]}).encode())
             _sync(pixels)
-            journal.writelines(lines)
-            _sync(journal)
+            noted.writelines(lines)
+            _sync(noted)
     return facts, excluded
 
 
-def _resumed(folder: Path, plan: Plan) -> dict[str, Facts]:
-    """The facts of the images an interrupted build has stored; else a fresh start."""
-    partial, journal = folder / "images.u8.partial", folder / "journal.jsonl"
-    length = len(plan["names"]) * plan["size"] ** 2
+def _begun(folder: Path, content: Content) -> tuple[Path, dict[str, Facts]]:
+    """The journal of this content, and the facts that an interrupted build has written there."""
+    partial, length = folder / "images.u8.partial", len(content.names) * content.size**2
+    journal = folder / f"journal-{io.digest([VERSION, io.as_json(content)])[:16]}.jsonl"
+    facts: dict[str, Facts] = {}
     if journal.exists() and partial.exists() and partial.stat().st_size == length:
-        # What follows the last line end was torn by the kill.
-        whole = journal.read_bytes().rpartition(b"\n")[0] + b"\n"
-        header, *entries = whole.splitlines(keepends=True)
-        if header == _line(plan):
-            with suppress(ValueError):  # a power cut can damage more than the end
-                facts = {entry["name"]: entry["facts"] for entry in map(json.loads, entries)}
-                os.truncate(journal, len(whole))
-                return facts
-    # A pixel file without its manifest would look finished as soon as the new manifest is there.
-    (folder / "images.u8").unlink(missing_ok=True)
-    # The old journal goes first and the new one comes last: it vouches for the partial.
-    _write(journal, [])
-    _write(partial, [])
-    os.truncate(partial, length)
-    _write(journal, [_line(plan)])
-    return {}
+        for line in journal.read_bytes().splitlines():
+            with suppress(ValueError):  # torn by a kill: this image is read again
+                entry = json.loads(line)
+                facts[entry["name"]] = entry["facts"]
+    else:
+        # A pixel file without its manifest would look finished as soon as the new manifest is
+        # there, and a journal vouches for the pixels of the partial file.
+        for old in (folder / "images.u8", *folder.glob("journal*")):
+            old.unlink(missing_ok=True)
+        _write(partial, [])
+        os.truncate(partial, length)
+    return journal, facts
 
 
-def _finish(folder: Path, plan: Plan, facts: dict[str, Facts], excluded: Excluded) -> None:
+def _finish(folder: Path, content: Content, facts: dict[str, Facts], excluded: Excluded) -> None:
     """Write the manifest, then rename the pixels: a kill before that leaves the journal valid."""
-    names, size, ready = plan["names"], plan["size"], folder / "images.u8.partial"
+    names, size, options = content
+    ready = folder / "images.u8.partial"
     if excluded:
         rows = np.memmap(ready, np.uint8, "r", shape=(len(names), size, size))
         ready = folder / "images.u8.tmp"
@@ -271,7 +264,9 @@ def _finish(folder: Path, plan: Plan, facts: dict[str, Facts], excluded: Exclude
     with open(ready, "rb") as pixels:
         digest = hashlib.file_digest(pixels, "sha256").hexdigest()
     manifest = {
-        **{key: plan[key] for key in ("options", "size", "version")},
+        "options": options,
+        "size": size,
+        "version": VERSION,
         "images": [{**facts[name], "name": name} for name in names if name in facts],
         "excluded": excluded,
         "sha256": digest,

@@ -1,7 +1,8 @@
 """Intervals over patients: a patient's rows are drawn together or not at all.
 
 A resample is a row of counts, how often each row of the data is drawn; every statistic is
-computed for all resamples at once, and two runs on the same rows share their resamples.
+computed for all resamples at once, and two runs on the same rows share their resamples. Entry 0
+of every statistic is its value on the data themselves.
 """
 
 import numpy as np
@@ -14,12 +15,13 @@ from clnlib.runs import TRUE_BOX, Run
 RESAMPLES = 10_000
 
 Counts = NDArray[np.float64]
+"""(R, N): how often each of N rows is drawn in each of R resamples."""
 
-_BLOCK = 2**17  # numbers of a block of resamples: its few arrays stay in a core's cache
+_BLOCK = 2**17  # numbers of a block of resamples: its few arrays of 1 MB stay in a core's cache
 
 
 def counts(patients: ArrayLike, resamples: int = RESAMPLES, seed: int = 0) -> Counts:
-    """How often each row is drawn, per resample of whole patients.
+    """Resamples of whole patients, the first step to any interval or p-value.
 
     Parameters
     ----------
@@ -28,16 +30,29 @@ def counts(patients: ArrayLike, resamples: int = RESAMPLES, seed: int = 0) -> Co
     resamples
         R, number of resamples.
     seed
-        Of the generator.
+        Of the random generator.
 
     Returns
     -------
-    (1 + R, N) float64; row 0 is all ones, the data themselves. The same patients are drawn equally
-    often whatever the order and number of their rows: two runs tested on them are paired.
+    numpy.ndarray
+        (1 + R, N) float64, how often each row is drawn; row 0 is all ones, the data themselves.
+        The same patients are drawn equally often whatever the order and number of their rows:
+        two runs tested on them are paired.
+
+    See Also
+    --------
+    jackknife_counts : Counts that leave out a patient each, for `bca`.
 
     References
     ----------
     Field and Welsh, Bootstrapping clustered data, J. R. Statist. Soc. B 69 (2007), 369-390.
+
+    Examples
+    --------
+    >>> counts(["a", "a", "b", "c"], resamples=2)  # the second draws patient c three times
+    array([[1., 1., 1., 1.],
+           [1., 1., 1., 1.],
+           [0., 0., 0., 3.]])
     """
     codes, patient = pd.factorize(np.asarray(patients), sort=True)
     number = len(patient)
@@ -46,36 +61,33 @@ def counts(patients: ArrayLike, resamples: int = RESAMPLES, seed: int = 0) -> Co
 
 
 def jackknife_counts(patients: ArrayLike) -> Counts:
-    """Counts that leave out one patient each, for `bca`.
+    """Counts (P, N) for `bca`, 0 or 1: row i has all of P patients but the i-th to appear.
 
     Parameters
     ----------
     patients
         (N,) patient of each row.
-
-    Returns
-    -------
-    (P, N) float64, 0 or 1; row i has every patient but the i-th to appear.
     """
     codes, patient = pd.factorize(np.asarray(patients))
     return (np.arange(len(patient))[:, None] != codes).astype(np.float64)
 
 
 def group_means(values: ArrayLike, groups: ArrayLike, drawn: Counts) -> NDArray[np.float64]:
-    """Means of values within groups, for every resample.
+    """Means of values within groups, such as the accuracy of each finding, for every resample.
 
     Parameters
     ----------
     values
-        (N, K).
+        (N, K): K values for each row.
     groups
-        (N, F) 0/1: which group each row belongs to.
+        (N, F) 0/1: whether a row belongs to each of F groups.
     drawn
         (R, N) from `counts`.
 
     Returns
     -------
-    (R, F, K); NaN where a resample has no row of a group.
+    numpy.ndarray
+        (R, F, K) float64; NaN where a resample has no row of a group.
     """
     v, g = np.asarray(values, dtype=np.float64), np.asarray(groups, dtype=np.float64)
     members = (g[:, :, None] * v[:, None, :]).reshape(len(g), -1)
@@ -92,13 +104,27 @@ def auc(truth: ArrayLike, score: ArrayLike, drawn: Counts) -> NDArray[np.float64
     truth
         (N,) 0/1.
     score
-        (N,) larger for more likely 1.
+        (N,) in any unit, larger for more likely 1.
     drawn
         (R, N) from `counts`.
 
     Returns
     -------
-    (R,); NaN where a resample has no 1 or no 0, and everywhere if a score is NaN.
+    numpy.ndarray
+        (R,) float64 in [0, 1]; NaN where a resample has no 1 or no 0, and everywhere if a score
+        is NaN.
+
+    See Also
+    --------
+    interval : An interval from these values.
+    clnlib.metrics.classification.mean_auc : The mean over a run's findings.
+
+    Examples
+    --------
+    >>> drawn = counts(["a", "b", "c", "d"], resamples=2000)
+    >>> areas = auc([1, 0, 1, 0], [0.9, 0.4, 0.3, 0.2], drawn)
+    >>> interval(areas)
+    (0.75, 0.0, 1.0)
     """
     s, is_true = np.asarray(score, dtype=np.float64), np.asarray(truth, dtype=bool)
     if np.isnan(s).any():
@@ -119,9 +145,9 @@ def auc(truth: ArrayLike, score: ArrayLike, drawn: Counts) -> NDArray[np.float64
 
 
 def mean_defined(samples: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Mean over the last axis of what is defined there; NaN where nothing is.
+    """Mean over the last axis without NaN; NaN where nothing else is.
 
-    For means over findings: a resample may lack one, and the mean is then over the others.
+    For means over findings: where a resample lacks a finding, the mean is over the others.
     """
     number = (~np.isnan(samples)).sum(axis=-1)
     sums = np.nansum(samples, axis=-1)
@@ -129,14 +155,34 @@ def mean_defined(samples: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def undefined(samples: NDArray[np.float64]) -> int:
-    """The number of resamples (entry 0, the data, is none) in which a statistic is NaN."""
+    """The number of resamples in which a statistic is NaN; entry 0, the data, does not count."""
     return int(np.isnan(samples[1:]).sum())
 
 
 def interval(samples: NDArray[np.float64], level: float = 0.95) -> tuple[float, float, float]:
-    """The value of the data (entry 0) and the percentile interval of the resamples.
+    """The value of a statistic and its percentile interval, to print beside one another.
 
-    Resamples in which the statistic is undefined (NaN) are left out; an interval of none is NaN.
+    Parameters
+    ----------
+    samples
+        (1 + R,) the statistic over `counts`: entry 0 on the data, then on R resamples.
+    level
+        Of the interval, between 0 and 1.
+
+    Returns
+    -------
+    tuple of float
+        Value, low, high, in the statistic's unit. Resamples in which it is undefined (NaN) are
+        left out; low and high are NaN where no resample is left.
+
+    See Also
+    --------
+    bca : The bias-corrected, accelerated interval.
+
+    Examples
+    --------
+    >>> interval(np.array([50.0, *range(101)]), level=0.5)
+    (50.0, 25.0, 75.0)
     """
     tail = (1 - level) / 2
     defined = _defined(samples[1:])
@@ -147,7 +193,7 @@ def interval(samples: NDArray[np.float64], level: float = 0.95) -> tuple[float, 
 def bca(
     samples: NDArray[np.float64], jackknife: NDArray[np.float64], level: float = 0.95
 ) -> tuple[float, float, float]:
-    """The value of the data (entry 0) and the bias-corrected, accelerated interval.
+    """As `interval`, but bias-corrected and accelerated: for statistics that are skewed.
 
     Parameters
     ----------
@@ -160,10 +206,11 @@ def bca(
 
     Returns
     -------
-    Value, low, high. Undefined entries (NaN) of both arguments are left out. A jackknife without
-    spread has no acceleration, so a statistic that never varies gets an interval of length 0.
-    Low and high are NaN where the interval does not exist: no defined resample, or all of them
-    on one side of the value.
+    tuple of float
+        Value, low, high. Undefined entries (NaN) of both arguments are left out. A jackknife
+        without spread has no acceleration, so a statistic that never varies gets an interval of
+        length 0. Low and high are NaN where the interval does not exist: no defined resample, or
+        all of them on the same side of the value.
 
     References
     ----------
@@ -183,9 +230,9 @@ def bca(
 
 
 def acceleration(jackknife: NDArray[np.float64]) -> float:
-    """The acceleration of `bca`: a sixth of the skewness of the leave-one-patient-out values.
+    """A sixth of the skewness of leave-one-patient-out values, for `bca`; 0 without spread.
 
-    With U the mean less each value, sum(U³) / (6 sum(U²)^(3/2)); 0 without spread.
+    With U the mean less each value it is sum(U³) / (6 sum(U²)^(3/2)).
     """
     defined = _defined(jackknife)
     if not len(defined) or defined.min() == defined.max():
@@ -195,49 +242,35 @@ def acceleration(jackknife: NDArray[np.float64]) -> float:
 
 
 def paired_rows(a: Run, b: Run, part: str = "test") -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The rows of a part of two runs, in one order: row k of both is the same box.
+    """The rows of a part of two runs in the same order: row k of both is the same box.
 
-    With them one matrix of `counts` serves both runs, which is what makes a comparison paired.
+    So the same matrix of `counts` serves both runs, which makes a comparison paired.
 
     Raises
     ------
     InputError
-        The runs differ in the part's rows (image, patient, finding, box), or only one of them has
-        phantoms, which bear the names and boxes of the radiographs.
+        The runs differ in the part's rows (image, patient, finding, box), or phantoms, which bear
+        the names and boxes of the radiographs, would be compared with these.
     """
     names = f"runs {a.folder.name} and {b.folder.name}"
     if len({run.parameters.dataset == "phantom" for run in (a, b)}) > 1:
         raise InputError(f"{names}: not comparable, one has seen phantoms, the other radiographs")
     keys = ["image", "patient", "finding", *TRUE_BOX]
-    rows = [
-        table[table["part"] == part].sort_values(keys, ignore_index=True)
-        for table in (a.predictions, b.predictions)
-    ]
-    if not rows[0][keys].equals(rows[1][keys]):
-        both = len(rows[0][keys].merge(rows[1][keys], on=keys))
+    left, right = (run.part(part).sort_values(keys, ignore_index=True) for run in (a, b))
+    if not left[keys].equals(right[keys]):
+        shared = len(left[keys].merge(right[keys], on=keys))
         raise InputError(
-            f"{names}: not comparable, of their {len(rows[0])} and {len(rows[1])} {part} rows "
-            f"they share {both}; compare runs of one data set, protocol and split_seed"
+            f"{names}: not comparable, of their {len(left)} and {len(right)} {part} rows "
+            f"they share {shared}; compare runs of one data set, protocol and split_seed"
         )
-    return rows[0], rows[1]
+    return left, right
 
 
 def difference(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
     """The statistic of run `a` less that of run `b`, resample by resample.
 
-    Parameters
-    ----------
-    a, b
-        (1 + R, ...) over the same `counts` of `paired_rows`.
-
-    Returns
-    -------
-    (1 + R, ...) for `interval`, `bca` and `two_sided_p`; NaN where either is undefined.
-
-    Raises
-    ------
-    ValueError
-        The shapes differ: the resamples were not the same ones.
+    Both are (1 + R, ...) over the same `counts` of `paired_rows`, and so is the difference; NaN
+    where either is undefined. Other shapes, from other resamples, raise a `ValueError`.
     """
     if a.shape != b.shape:
         raise ValueError(f"samples of shapes {a.shape} and {b.shape} are not paired")
@@ -245,14 +278,27 @@ def difference(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.flo
 
 
 def two_sided_p(samples: NDArray[np.float64]) -> float:
-    """Bootstrap p-value of a difference being zero.
+    """Whether two runs differ: the bootstrap p-value of their difference being zero.
 
-    Twice the smaller share of resamples at or beyond zero on either side, at most 1; one is
-    added to both counts, so that p is never below 2 / (R + 1). NaN without a defined resample.
+    Parameters
+    ----------
+    samples
+        (1 + R,) from `difference`; entry 0, the data, and NaN are left out.
+
+    Returns
+    -------
+    float
+        Twice the smaller share of resamples at or beyond zero on either side, at most 1; 1 is
+        added to both counts, so that p is never below 2 / (R + 1). NaN without a defined resample.
 
     References
     ----------
     Davison and Hinkley, Bootstrap Methods and their Application (1997), sections 4.2 and 5.4.
+
+    Examples
+    --------
+    >>> two_sided_p(np.array([5.0, *range(1, 40)]))  # none of 39 at or below 0: 2 (1 + 0) / 40
+    0.05
     """
     defined = _defined(samples[1:])
     if not len(defined):
@@ -262,4 +308,5 @@ def two_sided_p(samples: NDArray[np.float64]) -> float:
 
 
 def _defined(samples: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The samples that are not NaN."""
     return samples[~np.isnan(samples)]

@@ -1,7 +1,7 @@
 """Grad-CAM on the last feature map of either network, for either head, batched.
 
 The network is cut at the feature map. Everything before the cut runs forward only; gradients are
-taken of the heads alone, which is why a batch costs hardly more than a prediction.
+taken of the heads alone, so that a batch costs hardly more than a prediction.
 """
 
 import contextlib
@@ -32,38 +32,51 @@ def heat_maps(
     layer: str | None = None,
     batch_size: int = 32,
 ) -> NDArray[np.float32]:
-    """Grad-CAM: where the feature map argues for a target, in inference mode.
+    """Grad-CAM: the places of an image that argue for a finding, a coordinate or a box.
 
     Parameters
     ----------
     model
         From `build_cln` or `build_classifier`, or any functional model with their layer names;
-        its backbone may be one nested model.
+        its backbone may be a nested model. It runs in inference mode.
     images
         (N, S, S) or (N, S, S, 1) grey values 0 to 255.
     target
-        What is differentiated: a class index or (N,) class indices (the finding's score before
-        softmax or sigmoid, the reference's y^c); "x1", "y1", "x2" or "y2" (the box head's
-        output); or (N, 4) relative `xyxy` boxes (the IoU of the predicted box with them, which
-        has no gradient where the two do not overlap).
+        The quantity that is differentiated: a class index or (N,) class indices (the finding's
+        score before softmax or sigmoid, the reference's y^c); "x1", "y1", "x2" or "y2" (the box
+        head's output); or (N, 4) relative `xyxy` boxes (the IoU of the predicted box with them,
+        which has no gradient where the two do not overlap).
     layer
-        The layer whose output is the feature map; None: what the layer `pool` or `flatten` reads.
+        The layer whose output is the feature map; None: the input of the layer `pool` or
+        `flatten`.
     batch_size
         Images at a time; the maps do not depend on it.
 
     Returns
     -------
-    (N, h, w) float32, ≥ 0, at the feature map's own resolution; all 0 where nothing argues for
-    the target (all weighted sums negative, or a coordinate under its ReLU).
+    numpy.ndarray
+        (N, h, w) float32, ≥ 0, at the feature map's resolution; all 0 where nothing argues for
+        the target (all weighted sums negative, or a coordinate under its ReLU).
 
     Raises
     ------
     InputError
         A target of another kind or range, or a layer that does not cut the network in two.
 
+    See Also
+    --------
+    of_run : The maps of a finished run's rows, from its weights and images.
+
     References
     ----------
     Selvaraju et al., Grad-CAM, ICCV 2017, Eq. 1 and 2.
+
+    Examples
+    --------
+    >>> from clnlib.model.network import build_cln
+    >>> model = build_cln("mobilenetv3small", image_size=64)
+    >>> heat_maps(model, np.zeros((3, 64, 64)), target=[0, 5, 5]).shape
+    (3, 2, 2)
     """
     return _several(model, np.asarray(images), [target], layer, batch_size)[0]
 
@@ -75,50 +88,52 @@ def _several(
     layer: str | None = None,
     batch_size: int = 32,
 ) -> list[NDArray[np.float32]]:
-    """`heat_maps` for several targets; every image goes through the backbone once.
+    """`heat_maps` for several targets; every image goes through the backbone a single time.
 
     Nothing is compiled: tracing a backbone takes longer than some dozens of eager batches.
     """
     pixels = pixels[..., None] if pixels.ndim == 3 else pixels
-    wanted = [_wanted(model, target, len(pixels)) for target in targets]
-    halves = [_halves(model, layer, output) for output, _ in wanted]
+    chosen = [_differentiated(model, target, len(pixels)) for target in targets]
+    halves = [_halves(model, layer, output) for output, _ in chosen]
     maps: list[list[NDArray[np.float32]]] = [[] for _ in targets]
     for start in range(0, len(pixels), batch_size):
         part = slice(start, start + batch_size)
         features = ops.cast(halves[0][0](pixels[part], training=False), "float32")
-        for made, (_, back), (output, choice) in zip(maps, halves, wanted, strict=True):
-            made.append(_weighted(back, features, choice[part], overlap=output == OVERLAP))
-    return [np.concatenate(made) for made in maps]
+        for batches, (_, heads), (output, choice) in zip(maps, halves, chosen, strict=True):
+            batches.append(_weighted(heads, features, choice[part], overlap=output == OVERLAP))
+    return [np.concatenate(batches) for batches in maps]
 
 
-def _wanted(model: Any, target: str | ArrayLike, number: int) -> tuple[str, NDArray[np.float32]]:
+def _differentiated(
+    model: Any, target: str | ArrayLike, number: int
+) -> tuple[str, NDArray[np.float32]]:
     """The output to differentiate and, per image, its one-hot choice or the box to overlap."""
     if isinstance(target, str):
         if target not in runs.TRUE_BOX:
             raise not_allowed("Grad-CAM target", target, runs.TRUE_BOX)
-        return "box", np.tile(np.eye(4, dtype=np.float32)[runs.TRUE_BOX.index(target)], (number, 1))
-    given = np.asarray(target)
-    if given.shape == (number, 4):
-        return OVERLAP, given.astype(np.float32)
-    output = _layer(model, ("finding", "labels")).name
-    classes = int(model.output[output].shape[-1])
-    if given.ndim > 1 or given.dtype.kind not in "iu" or (given.ndim and len(given) != number):
+        output, size, index = "box", 4, np.asarray(runs.TRUE_BOX.index(target))
+    else:
+        index = np.asarray(target)
+        if index.shape == (number, 4):
+            return OVERLAP, index.astype(np.float32)
+        output = _layer(model, ("finding", "labels")).name
+        size = int(model.output[output].shape[-1])
+    if index.dtype.kind not in "iu" or index.shape not in ((), (number,)):
         raise InputError(
-            f"Grad-CAM target: {given.dtype} {given.shape}, expected a class index, {number} of "
+            f"Grad-CAM target: {index.dtype} {index.shape}, expected a class index, {number} of "
             f"them, or ({number}, 4) boxes"
         )
-    if given.size and not 0 <= given.min() <= given.max() < classes:
-        raise InputError(f"Grad-CAM target: class {given.max()}, the head has 0 to {classes - 1}")
-    return output, np.eye(classes, dtype=np.float32)[np.broadcast_to(given, number)]
+    if index.size and not 0 <= index.min() <= index.max() < size:
+        raise InputError(f"Grad-CAM target: class {index.max()}, the head has 0 to {size - 1}")
+    return output, np.eye(size, dtype=np.float32)[np.broadcast_to(index, number)]
 
 
 def _layer(model: Any, names: Sequence[str]) -> Any:
-    """The layer that has the first of these names the model knows."""
-    known = [layer.name for layer in model.layers]
-    found = next((name for name in names if name in known), None)
-    if found is None:
-        raise InputError(f"model {model.name}: no layer called {' or '.join(names)}")
-    return model.get_layer(found)
+    """The first of these layers that the model has."""
+    for layer in model.layers:
+        if layer.name in names:
+            return layer
+    raise InputError(f"model {model.name}: no layer called {' or '.join(names)}")
 
 
 def _halves(model: Any, layer: str | None, output: str) -> tuple[Any, Any]:
@@ -142,19 +157,21 @@ def _halves(model: Any, layer: str | None, output: str) -> tuple[Any, Any]:
 
 
 def _weighted(
-    back: Any, features: Any, wanted: NDArray[np.float32], overlap: bool
+    heads: Any, features: Any, choice: NDArray[np.float32], overlap: bool
 ) -> NDArray[np.float32]:
-    """Heat maps of a batch of feature maps (B, h, w, C): (B, h, w)."""
+    """Feature maps of a batch (B, h, w, C) → heat maps (B, h, w)."""
 
-    def total(features: Any) -> Any:  # images do not mix, so the sum's gradient is each one's
-        out = back(features, training=False)
-        return ops.sum(iou(wanted, out) if overlap else wanted * out)
+    def total(features: Any) -> Any:  # images do not mix, so the sum's gradient is each image's
+        out = heads(features, training=False)  # (B, classes) or (B, 4)
+        return ops.sum(iou(choice, out) if overlap else choice * out)
 
-    importance = ops.mean(_gradient(total, features), axis=(1, 2), keepdims=True)
-    return ops.convert_to_numpy(ops.relu(ops.sum(importance * features, axis=-1)))
+    gradient = _gradient(total, features)  # (B, h, w, C)
+    importance = ops.mean(gradient, axis=(1, 2), keepdims=True)  # (B, 1, 1, C), Eq. 1's α
+    return ops.convert_to_numpy(ops.relu(ops.sum(importance * features, axis=-1)))  # Eq. 2
 
 
 def _gradient(total: Callable[[Any], Any], maps: Any) -> Any:
+    """The gradient of a scalar function at some maps, by the backend's means."""
     if keras.backend.backend() == "jax":
         import jax
 
@@ -178,34 +195,38 @@ def of_run(
     Parameters
     ----------
     run
-        With its weights.
+        A record with its weights.
     rows
-        Rows of `run.predictions`.
+        n rows of `run.predictions`.
     targets
-        Of `TARGETS`: the score of the "true finding" (as weakly supervised localisation is
-        evaluated: it is told the class) or of the "predicted finding"; the "overlap" of the
-        predicted box with the row's true box; one of the box head's coordinates.
+        Of `TARGETS`: the score of the "true finding" (weakly supervised localisation is
+        evaluated with the class given) or of the "predicted finding"; the "overlap" of the
+        predicted box with the row's true box; a coordinate of the box head.
     model
         The run's network where `load_model` has already given it.
 
     Returns
     -------
-    (len(rows), S, S) uint8 pixels, and per target (len(rows), h, w) float32 heat maps.
+    tuple
+        (n, S, S) uint8 pixels, and per target (n, h, w) float32 heat maps.
 
     Raises
     ------
     InputError
         A record without weights, images that are not there, an unknown target.
+
+    See Also
+    --------
+    heat_maps : For any network and images, with an example.
     """
-    wanted = [_of_rows(run, rows, target) for target in targets]
+    each = [_of_rows(run, rows, target) for target in targets]
     model = load_model(run) if model is None else model
     pixels = _pixels(run, rows)
-    return pixels, dict(zip(targets, _several(model, pixels, wanted), strict=True))
+    return pixels, dict(zip(targets, _several(model, pixels, each), strict=True))
 
 
 def _pixels(run: runs.Run, rows: pd.DataFrame) -> NDArray[np.uint8]:
-    store = sources.prepared(run.train)[2]
-    return store.images[rows["image"].map(store.index).to_numpy()]
+    return sources.prepared(run.train).pixels(rows)
 
 
 def _of_rows(run: runs.Run, rows: pd.DataFrame, target: str) -> str | NDArray[Any]:
@@ -213,8 +234,7 @@ def _of_rows(run: runs.Run, rows: pd.DataFrame, target: str) -> str | NDArray[An
     if target == TRUE_FINDING:
         return rows["finding"].map(run.findings.index).to_numpy(np.int64)
     if target == PREDICTED_FINDING:
-        shown = rows[[runs.PROBABILITY + finding for finding in run.findings]]
-        return shown.to_numpy().argmax(axis=1)
+        return rows[[runs.PROBABILITY + f for f in run.findings]].to_numpy().argmax(axis=1)
     if target == OVERLAP:
         return rows[runs.TRUE_BOX].to_numpy(np.float32)
     if target in runs.TRUE_BOX:

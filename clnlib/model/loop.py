@@ -20,21 +20,22 @@ from clnlib.errors import InputError
 from clnlib.io import write_atomically
 
 Logs = dict[str, float]
+"""Name → mean over an epoch, as Keras logs it: `loss`, `box_iou`, `val_loss` …"""
 
 
 class Schedule(NamedTuple):
-    """How long to train, at which rate, and which epoch is the best.
+    """How long to train, at which rate, and by which value epochs are judged (section 2.3).
 
     Attributes
     ----------
     epochs
         Most epochs.
     learning_rate, halve_every, floor
-        The first rate is halved every `halve_every` epochs, down to the floor (section 2.3).
+        Adam's rate in the first epoch; it is halved every `halve_every` epochs, down to `floor`.
     monitor
         Column of the history that decides which epoch is the best.
     patience
-        Epochs without a better monitor before stopping.
+        Training stops after this many epochs without a better monitor.
     """
 
     epochs: int
@@ -45,12 +46,12 @@ class Schedule(NamedTuple):
     patience: int
 
     def rate(self, epoch: int) -> float:
-        """The learning rate of an epoch; 0 is the first."""
+        """The learning rate of an epoch; the first has number 0."""
         return max(self.learning_rate * 0.5 ** (epoch // self.halve_every), self.floor)
 
 
 def best_epoch(history: pd.DataFrame, monitor: str) -> int:
-    """The epoch with the best monitor: the smallest loss, the largest of anything else."""
+    """The number (from 1) of the epoch with the smallest loss, or the largest other monitor."""
     values = history[monitor]
     at = values.idxmin() if monitor.endswith("loss") else values.idxmax()
     return int(history.loc[at, "epoch"])
@@ -63,7 +64,7 @@ def fit(
     feed_of_epoch: Callable[[int], Any],
     validate: Callable[[], Logs],
 ) -> pd.DataFrame:
-    """Train, keep the best epoch's weights, stop early; continue from a checkpoint if there is one.
+    """Train, keep the best epoch's weights, stop early; go on from a checkpoint that is there.
 
     Parameters
     ----------
@@ -76,12 +77,12 @@ def fit(
     feed_of_epoch
         Epoch (from 0) → batches; a function of the epoch alone.
     validate
-        What to log as `val_…` after an epoch.
+        Gives the values that are logged as `val_…` after an epoch.
 
     Returns
     -------
-    DataFrame
-        One row per epoch: `epoch` (from 1), `learning_rate`, training and validation values.
+    pandas.DataFrame
+        A row per epoch: `epoch` (from 1), `learning_rate`, training and validation values.
         The model holds the best epoch's weights.
 
     Raises
@@ -110,9 +111,9 @@ def fit(
 
 
 def _epoch(model: Any, feed: Any, number: int, progress: Any) -> Logs:
-    """Train on the batches of one epoch; the means of what is logged."""
+    """Train on the batches of an epoch; the means of its logs."""
     step = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: progress.update())
-    # The feed has its own order; Keras' would follow Python's global generator.
+    # The feed is in order; Keras' shuffling would follow Python's global generator.
     fitted = model.fit(feed, shuffle=False, callbacks=[step], verbose=0)
     logs = {name: float(values[-1]) for name, values in fitted.history.items()}
     if not all(map(math.isfinite, logs.values())):
@@ -166,7 +167,7 @@ def _resume(model: Any, folder: Path) -> list[Logs]:
     if not saved:
         return []
     epoch = int(saved[-1].stem)
-    # Python's own float() gives the written bits back whatever pandas' default is.
+    # Python's float() gives the written bits back whatever pandas' default is.
     with open(folder / "history.csv", newline="", encoding="utf-8") as file:
         rows = [{k: float(v) for k, v in row.items()} for row in csv.DictReader(file)][:epoch]
     with np.load(saved[-1]) as values:

@@ -1,9 +1,9 @@
-"""The box losses, per sample, and the weighting of Eq. 4.
+"""The box losses, per sample, and their sum with the cross-entropy (Eq. 4).
 
 Our own because the library's are traps (`docs/decisions.md`). Boxes are relative `xyxy`, (B, 4);
-every function returns (B,), finite with finite gradients for every finite box, so Keras'
-`sample_weight` can mask single samples. A box with x2 <= x1 or y2 <= y1 is empty: its area and its
-IoU are 0.
+every function returns (B,), finite with finite gradients for every finite box, so that Keras'
+`sample_weight` can mask single samples. A box with x2 <= x1 or y2 <= y1 is empty: its area and
+its IoU are 0.
 """
 
 import math
@@ -15,56 +15,88 @@ from keras import ops
 
 from clnlib.errors import not_allowed
 
-_TINY = 1e-7
+_TINY = 1e-7  # the least area that is divided by: a square of 0.3 pixels in an image of 1024²
+_NARROW = 1e-3  # the least side in CIoU's angle, whose gradient it bounds: 0.2 pixels of 224
 
 
 def _overlap(true: Any, box: Any) -> tuple[Any, Any]:
-    """Intersection and union areas of two sets of boxes, (B,) each."""
+    """(B, 4) and (B, 4) → areas of intersection and union, (B,) each."""
     true = ops.cast(true, box.dtype)
-    corner1 = ops.maximum(true[:, :2], box[:, :2])
-    corner2 = ops.minimum(true[:, 2:], box[:, 2:])
-    intersection = ops.prod(ops.relu(corner2 - corner1), axis=1)
+    corner1 = ops.maximum(true[:, :2], box[:, :2])  # (B, 2)
+    corner2 = ops.minimum(true[:, 2:], box[:, 2:])  # (B, 2)
+    intersection = ops.prod(ops.relu(corner2 - corner1), axis=1)  # (B, 2) → (B,)
     areas = [ops.prod(ops.relu(b[:, 2:] - b[:, :2]), axis=1) for b in (true, box)]
     return intersection, areas[0] + areas[1] - intersection
 
 
 def iou(true: Any, box: Any) -> Any:
-    """Intersection over union (Eq. 2); 0 for empty unions."""
+    """Intersection over union (Eq. 2) of Keras' tensors, to watch or to differentiate.
+
+    Parameters
+    ----------
+    true, box
+        (B, 4) true and predicted boxes, relative `xyxy`, any float type; the result has `box`'s.
+
+    Returns
+    -------
+    tensor
+        (B,) in [0, 1]; 0 for empty unions. No gradient where the boxes do not overlap.
+
+    See Also
+    --------
+    clnlib.metrics.boxes.iou : The same in NumPy, to measure with.
+
+    Examples
+    --------
+    >>> true, box = ops.array([[0, 0, 1, 1.0]]), ops.array([[0, 0, 0.5, 1.0]])
+    >>> ops.convert_to_numpy(iou(true, box)).tolist()
+    [0.5]
+    """
     intersection, union = _overlap(true, box)
     return intersection / ops.maximum(union, _TINY)
 
 
 def iou_loss(true: Any, box: Any) -> Any:
-    """1 − IoU (Eq. 3), in [0, 1]. No gradient where the boxes do not overlap."""
+    """1 − IoU (Eq. 3), in [0, 1]: the paper's box loss. Arguments as of `iou`."""
     return 1 - iou(true, box)
 
 
 def giou_loss(true: Any, box: Any) -> Any:
-    """1 − generalised IoU, in [0, 2] (Rezatofighi et al., CVPR 2019, Eq. 1 to 3)."""
+    """1 − generalised IoU, in [0, 2]: boxes that lie apart have a gradient too.
+
+    References
+    ----------
+    Rezatofighi et al., Generalized intersection over union, CVPR 2019, Eq. 1 to 3.
+    """
     intersection, union = _overlap(true, box)
-    hull = ops.prod(_hull(true, box), axis=1)
+    hull = ops.prod(_hull(true, box), axis=1)  # (B, 2) → (B,)
     overlap = intersection / ops.maximum(union, _TINY)
     return 1 - overlap + (hull - union) / ops.maximum(hull, _TINY)
 
 
 def ciou_loss(true: Any, box: Any) -> Any:
-    """1 − complete IoU (Zheng et al., AAAI 2020, Eq. 7 to 11)."""
+    """1 − complete IoU, in [0, 3]: distance of the centres and difference of shape count as well.
+
+    References
+    ----------
+    Zheng et al., Distance-IoU loss, AAAI 2020, Eq. 7 to 11.
+    """
     true = ops.cast(true, box.dtype)
     overlap = iou(true, box)
     centre = ops.sum(ops.square(true[:, :2] + true[:, 2:] - box[:, :2] - box[:, 2:]), axis=1) / 4
-    diagonal = ops.sum(ops.square(_hull(true, box)), axis=1)
+    diagonal = ops.sum(ops.square(_hull(true, box)), axis=1)  # squared, as is the distance above
     angles = []
     for b in (true, box):
-        width, height = (ops.maximum(b[:, k + 2] - b[:, k], 1e-3) for k in (0, 1))
+        width, height = (ops.maximum(b[:, k + 2] - b[:, k], _NARROW) for k in (0, 1))
         angles.append(ops.arctan(width / height))
-    shape = 4 / math.pi**2 * ops.square(angles[0] - angles[1])
-    weight = ops.stop_gradient(shape / ops.maximum(1 - overlap + shape, _TINY))
+    shape = 4 / math.pi**2 * ops.square(angles[0] - angles[1])  # the paper's v
+    weight = ops.stop_gradient(shape / ops.maximum(1 - overlap + shape, _TINY))  # its α
     return 1 - overlap + centre / ops.maximum(diagonal, _TINY) + weight * shape
 
 
 def _hull(true: Any, box: Any) -> Any:
     """Width and height of the smallest box around all four corners of each, (B, 2)."""
-    corners = ops.stack([true[:, :2], true[:, 2:], box[:, :2], box[:, 2:]], axis=1)
+    corners = ops.stack([true[:, :2], true[:, 2:], box[:, :2], box[:, 2:]], axis=1)  # (B, 4, 2)
     return ops.max(corners, axis=1) - ops.min(corners, axis=1)
 
 
@@ -90,7 +122,7 @@ for _function in (iou, *BOX_LOSSES.values(), no_overlap, empty_box):
 
 
 def compile_cln(model: Any, lam: float, loss: str = "iou", learning_rate: float = 1e-3) -> None:
-    """Compile CLN with λ · CE + (1 − λ) · box loss (Eq. 1, 3, 4), Adam, and what we watch.
+    """Make a CLN ready for `fit`: λ · CE + (1 − λ) · box loss (Eq. 1, 3, 4), Adam, and metrics.
 
     Parameters
     ----------
@@ -100,9 +132,26 @@ def compile_cln(model: Any, lam: float, loss: str = "iou", learning_rate: float 
     lam
         λ in [0, 1]: 1 trains the finding alone, 0 the box alone.
     loss
-        One of `BOX_LOSSES`.
+        A name of `BOX_LOSSES`.
     learning_rate
-        Adam's first rate.
+        Adam's rate in the first epoch.
+
+    Raises
+    ------
+    InputError
+        An unknown loss; the nearest is named.
+
+    See Also
+    --------
+    clnlib.model.training.train : Trains by the paper's schedule and records the run.
+
+    Examples
+    --------
+    >>> from clnlib.model.network import build_cln
+    >>> model = build_cln("mobilenetv3small", image_size=32)
+    >>> compile_cln(model, lam=0.4)
+    >>> model.loss["finding"], model.loss["box"].__name__
+    ('categorical_crossentropy', 'iou_loss')
     """
     if loss not in BOX_LOSSES:
         raise not_allowed("loss", loss, BOX_LOSSES)

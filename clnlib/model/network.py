@@ -1,4 +1,4 @@
-"""The two networks of the paper on one page: stage 1's classifier and CLN itself (Figure 1).
+"""The two networks of the paper on a single page: stage 1's classifier and CLN (Figure 1).
 
 Grey images go in, of values 0 to 255, uint8 or float; grey to RGB and the backbone's own input
 scaling are layers inside, so that a saved network needs nothing but pixels.
@@ -13,19 +13,18 @@ from keras import layers
 from clnlib.errors import not_allowed
 from clnlib.model import backbones
 
-HIDDEN = (512, 256, 128)  # widths of the box head's ReLU layers (section 2.2.3)
+HIDDEN = (512, 256, 128)  # units of the box head's ReLU layers (section 2.2.3)
 
 
 def _features(
     backbone: str, image_size: int, pooling: str, bn_momentum: float | None
 ) -> tuple[Any, Any]:
-    """The input and the feature vector both heads read: (B, S, S, 1) → (B, C) or (B, h·w·C)."""
-    base = backbones.build(backbone, image_size, bn_momentum)
-    grey, maps = base.inputs[0], base.output
+    """The input (B, S, S, 1) and the feature vector that the heads read."""
+    base = backbones.build(backbone, image_size, bn_momentum)  # (B, S, S, 1) → (B, h, w, C)
     if pooling == "avg":  # Table 3's counts
-        return grey, layers.GlobalAveragePooling2D(name="pool")(maps)
+        return base.inputs[0], layers.GlobalAveragePooling2D(name="pool")(base.output)  # (B, C)
     if pooling == "flatten":  # section 2.2's words
-        return grey, layers.Flatten(name="flatten")(maps)
+        return base.inputs[0], layers.Flatten(name="flatten")(base.output)  # (B, h · w · C)
     raise not_allowed("pooling", pooling, ("avg", "flatten"))
 
 
@@ -36,27 +35,45 @@ def build_classifier(
     pooling: str = "avg",
     bn_momentum: float | None = None,
 ) -> Any:
-    """Stage 1: the backbone under one fully-connected sigmoid layer (section 2.2.1).
+    """Build stage 1, to learn the 14 labelled findings before any box (section 2.2.1).
 
     Parameters
     ----------
     backbone
-        One of `clnlib.model.backbones.BACKBONES`.
+        A name of `clnlib.model.backbones.BACKBONES`.
     image_size
-        Pixels per side.
+        Pixels per side, S.
     findings
         Number of labels, each present or absent by itself.
     pooling
-        "avg" (global average, what Table 3 counts) or "flatten" (what section 2.2 says).
+        "avg" (global average, as Table 3 counts) or "flatten" (as section 2.2 says).
     bn_momentum
-        Momentum of every BatchNormalization; None keeps the backbone's own.
+        Momentum of every BatchNormalization, [0, 1); None keeps the backbone's.
 
     Returns
     -------
     keras.Model
-        (B, S, S, 1) grey images → {"labels": (B, findings) probabilities}.
+        Grey images (B, S, S, 1) of 0 to 255 → {"labels": (B, findings) float32 probabilities};
+        every layer is named, the weights are random.
+
+    Raises
+    ------
+    InputError
+        An unknown backbone or pooling, or images smaller than the backbone takes.
+
+    See Also
+    --------
+    build_cln : Stage 2.
+    clnlib.model.training.finetune : Trains this network and records the run.
+
+    Examples
+    --------
+    >>> model = build_classifier("mobilenetv3small", image_size=32)
+    >>> model.input.shape, model.output["labels"].shape
+    ((None, 32, 32, 1), (None, 14))
     """
     image, features = _features(backbone, image_size, pooling, bn_momentum)
+    # (B, C) → (B, findings); float32 under mixed precision, whose probabilities are coarse.
     labels = layers.Dense(findings, "sigmoid", dtype="float32", name="labels")(features)
     return keras.Model(image, {"labels": labels}, name=f"{backbone}_classifier")
 
@@ -69,7 +86,7 @@ def build_cln(
     bn_momentum: float | None = None,
     mean_box: Sequence[float] | None = None,
 ) -> Any:
-    """Stage 2: the backbone under a finding head and a box head (Figure 1, sections 2.2.2, 2.2.3).
+    """Build CLN (stage 2): a finding head and a box head on a backbone (Figure 1, section 2.2).
 
     Parameters
     ----------
@@ -84,19 +101,41 @@ def build_cln(
     Returns
     -------
     keras.Model
-        (B, S, S, 1) grey images → {"finding": (B, findings) softmax, "box": (B, 4) relative
-        `xyxy`, ReLU}. The paper lists the four as x1, x2, y1, y2; only the order differs.
-    """
-    import keras
+        Grey images (B, S, S, 1) of 0 to 255 → {"finding": (B, findings) softmax, "box": (B, 4)
+        relative `xyxy`, ReLU}, both float32; every layer is named, the weights are random. The
+        paper lists the four as x1, x2, y1, y2; only the order differs.
 
+    Raises
+    ------
+    InputError
+        An unknown backbone or pooling, or images smaller than the backbone takes.
+
+    See Also
+    --------
+    build_classifier : Stage 1.
+    clnlib.model.losses.compile_cln : Adds losses and optimiser.
+    clnlib.model.training.train : Trains this network and records the run.
+
+    Examples
+    --------
+    >>> model = build_cln("mobilenetv3small", image_size=32)
+    >>> model.output["finding"].shape, model.output["box"].shape
+    ((None, 8), (None, 4))
+    """
+    # (B, S, S, 1) → (B, S, S, 3) → (B, h, w, C) → (B, C)
     image, features = _features(backbone, image_size, pooling, bn_momentum)
+
+    # Finding head, section 2.2.2: (B, C) → (B, findings)
     finding = layers.Dense(findings, "softmax", dtype="float32", name="finding")(features)
-    # The box head stays float32 under mixed precision: relative coordinates need its digits.
+
+    # Box head, section 2.2.3: (B, C) → (B, 512) → (B, 256) → (B, 128) → (B, 4). It stays float32
+    # under mixed precision: relative coordinates need its digits.
     x = layers.Activation("linear", dtype="float32", name="box_input")(features)
-    for k, width in enumerate(HIDDEN, start=1):
-        x = layers.Dense(width, "relu", dtype="float32", name=f"box_fc{k}")(x)
+    for k, units in enumerate(HIDDEN, start=1):
+        x = layers.Dense(units, "relu", dtype="float32", name=f"box_fc{k}")(x)
     start = keras.initializers.Constant(list(mean_box)) if mean_box is not None else "zeros"
     box = layers.Dense(4, "relu", bias_initializer=start, dtype="float32", name="box")(x)
+
     return keras.Model(image, {"finding": finding, "box": box}, name=f"cln_{backbone}")
 
 
@@ -106,12 +145,11 @@ def freeze(model: Any, what: str) -> None:
     `trainable = False` is what freezes in Keras 3; calling a backbone with `training=False` does
     not once the functional model is fitted.
     """
-    if what not in ("nothing", "batchnorm", "backbone"):
-        raise not_allowed("freeze", what, ("nothing", "batchnorm", "backbone"))
+    frozen = {"nothing": (), "batchnorm": layers.BatchNormalization, "backbone": layers.Layer}
+    if what not in frozen:
+        raise not_allowed("freeze", what, frozen)
     for layer in backbone_layers(model):
-        if what == "backbone" or (
-            what == "batchnorm" and isinstance(layer, layers.BatchNormalization)
-        ):
+        if isinstance(layer, frozen[what]):
             layer.trainable = False
 
 

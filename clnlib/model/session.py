@@ -6,17 +6,22 @@ import platform
 import re
 import sys
 from pathlib import Path
-from typing import Any
 
 import keras
 
-_M_TOP_PAD = -2  # malloc.h
+_M_TOP_PAD = -2  # the setting's number in glibc's malloc.h
 
 
 def make_deterministic(seed: int, precision: str = "float32") -> None:
-    """One seed for everything, deterministic kernels, the precision of layers built from now on.
+    """Make training repeatable, to the bit on machines of the same kind; before any layer is built.
 
-    Bitwise repeatable on one kind of machine, not across processors.
+    Parameters
+    ----------
+    seed
+        Of Python's, NumPy's and Keras' random generators.
+    precision
+        Keras' dtype policy for layers built from now on: "float32", "mixed_float16" or
+        "mixed_bfloat16".
     """
     if keras.backend.backend() == "jax":
         flag = "--xla_gpu_deterministic_ops=true"
@@ -50,11 +55,8 @@ def _accelerator() -> str | None:
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
-        found = tf.config.list_physical_devices("GPU")
-        details: dict[str, Any] = (
-            tf.config.experimental.get_device_details(found[0]) if found else {}
-        )
-        return details.get("device_name")
+        for gpu in tf.config.list_physical_devices("GPU"):
+            return tf.config.experimental.get_device_details(gpu).get("device_name")
     if keras.backend.backend() == "jax":
         import jax
 
@@ -65,7 +67,6 @@ def _accelerator() -> str | None:
 def _processor() -> str:
     """The processor's name and number of cores."""
     info = Path("/proc/cpuinfo")
-    name = re.search(r"model name\s*:\s*(.+)", info.read_text()) if info.exists() else None
-    return (
-        f"{name[1] if name else platform.processor() or platform.machine()}, {os.cpu_count()} cores"
-    )
+    model = re.search(r"model name\s*:\s*(.+)", info.read_text()) if info.exists() else None
+    name = model[1] if model else platform.processor() or platform.machine()
+    return f"{name}, {os.cpu_count()} cores"
