@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from clnlib import paths
 from clnlib.data import coco, nih, phantom
-from clnlib.data.images import read_file
+from clnlib.data.images import reader
 from clnlib.data.splits import held_out, make_split
 from clnlib.data.store import Store, build_store
 from clnlib.errors import InputError, shortened
@@ -152,12 +152,8 @@ def _files(
     files: Mapping[str, Path], size: int, square_of: int | None
 ) -> tuple[Read, dict[str, Any]]:
     """How to read files, and what tells them from others: names and lengths, cheap to ask."""
-
-    def read(image: str) -> tuple[NDArray[np.uint8], dict[str, Any]]:
-        return read_file(files[image], size, square_of)
-
     lengths = digest(f"{image} {files[image].stat().st_size}" for image in sorted(files))
-    return read, {"files": lengths, "resize": "lanczos"}
+    return reader(files, size, square_of), {"files": lengths, "resize": "lanczos"}
 
 
 def _nih_files(images: Sequence[str]) -> dict[str, Path]:
