@@ -57,4 +57,4 @@ files = {file.name: file for file in image_files(parameters.images)}
 for _, row in table[table["problem"] == ""].head(parameters.show).iterrows():
     figure = figures.prediction(read_grey(files[row["image"]]), row)
     display(figure)
-    figures.save(figure, Path(parameters.out) / f"{row['image']}.box.png")
+    figures.save(figure, Path(parameters.out).expanduser() / f"{row['image']}.box.png")
