@@ -11,6 +11,7 @@ from PIL import Image
 
 from clnlib import runs
 from clnlib.data import coco, sources
+from clnlib.data.images import MissingReaderError
 from clnlib.errors import InputError
 from clnlib.model import predict as prediction
 from clnlib.parameters import Predict, Prepare
@@ -116,14 +117,25 @@ def test_home_and_other_formats(folder, small_run, monkeypatch, capsys):
     monkeypatch.setenv("HOME", str(folder / "home"))
     dicom(folder / "in" / "IM1", np.arange(1024, dtype=np.uint16).reshape(32, 32))
     Image.new("L", (8, 8)).save(folder / "in" / "d.tif")
+    (folder / "in" / "series2").mkdir()
     given = {"run": str(small_run.folder), "images": str(folder / "in"), "out": "~/pred"}
     table = prediction.predict(Predict(**given)).set_index("image")
     assert table.loc["IM1", "problem"] == ""
     assert (
         "not a PNG, JPEG or DICOM file but TIFF: write it as PNG" in table.loc["d.tif", "problem"]
     )
-    assert "2 of 9 files not read: " in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "2 of 9 files not read: " in told and "note: not looked into: series2" in told
     assert (folder / "home" / "pred" / "predictions.csv").exists()
+
+
+def test_a_missing_decoder_stops(tmp_path):
+    """A file that a package would read is no failure among others: it says what is missing."""
+    film = pytest.importorskip("pydicom.uid").MPEG2MPML
+    path = dicom(tmp_path / "a", np.zeros((8, 8), np.uint8), codestream=b"film", syntax=film)
+    run = SimpleNamespace(train=SimpleNamespace(size=8), findings=("a",))
+    with pytest.raises(MissingReaderError, match="pydicom has no decoder for MPEG2"):
+        prediction._batch(None, [path], 16, run)
 
 
 def test_sixteen_bit_files_of_a_folder_share_their_depth(tmp_path, capsys):

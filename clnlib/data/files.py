@@ -102,13 +102,12 @@ def check_sizes(
         has, says = (f"{width} x {height} pixels" for width, height in (shown, sizes[name]))
         if shown == sizes[name]:
             continue
-        if shown != sizes[name][::-1]:
-            wrong.append(f"{path} has {has}, its annotation says {says}")
-        elif orientation < 5:
-            wrong.append(f"{path} has {has}, its annotation says {says}: swapped?")
+        if shown != sizes[name][::-1] or orientation < 5:
+            swapped = ": swapped?" if shown == sizes[name][::-1] else ""
+            wrong.append(f"{name} has {has}, its annotation says {says}{swapped}")
         else:
             wrong.append(
-                f"{path} is stored with {says}, as its annotation says, but EXIF orientation "
+                f"{name} is stored with {says}, as its annotation says, but EXIF orientation "
                 f"{orientation} shows it with {has}: its boxes may be drawn on either; write the "
                 "file upright, without EXIF, and export again"
             )

@@ -89,7 +89,10 @@ def held_out(
 
     have = len(set(groups))
     if have < share:
-        raise InputError(f"too few to split: of {what} {have} are left, {share} or more are needed")
+        raise InputError(
+            f"too few to split: of {what} {have} are left, {share} or more are needed; give more "
+            "or choose another protocol"
+        )
     if pd.Series(labels).value_counts().max() < share:
         labels = np.zeros(len(labels))  # too few of each to stratify by
     folds = StratifiedGroupKFold(n_splits=share, shuffle=True, random_state=seed)

@@ -8,7 +8,14 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from clnlib import runs
-from clnlib.data.images import DICOM_NAMES, is_dicom, read_grey, sample_bits, to_square
+from clnlib.data.images import (
+    DICOM_NAMES,
+    ImageError,
+    is_dicom,
+    read_grey,
+    sample_bits,
+    to_square,
+)
 from clnlib.errors import InputError, shortened
 from clnlib.model.network import build_cln
 from clnlib.parameters import Predict
@@ -49,10 +56,14 @@ def predict(parameters: Predict) -> pd.DataFrame:
     Raises
     ------
     InputError
-        The run is not a finished train run, there is no image, or none can be read.
+        The run is not a finished train run, there is no image, none can be read, or a package to
+        read one with is not installed.
     """
     run = runs.read(parameters.run)
     files = image_files(parameters.images)
+    inside = sorted(Path(parameters.images).expanduser().glob("[!.]*/"))
+    if folders := [path.name for path in inside]:
+        print(f"note: not looked into: {shortened(folders)}")
     model = load_model(run)
     bits = sample_bits(files)
     rows: list[dict[str, Any]] = []
@@ -102,7 +113,7 @@ def _batch(model: Any, files: list[Path], bits: int, run: runs.Run) -> list[dict
             grey = read_grey(file, bits)
             row["height"], row["width"] = grey.shape
             squares.append(to_square(grey, run.train.size))
-        except InputError as error:
+        except ImageError as error:
             row["problem"] = str(error)
         rows.append(row)
     if not squares:
