@@ -234,6 +234,8 @@ def test_exporters_names_are_found(tmp_path):
     boxes, files, _ = load_coco(path)
     assert files == {name: tmp_path / name for name in ("a.png", "c.png", "sub/b.png")}
     assert set(boxes["image"]) == set(files)
+    (tmp_path / "sub" / "b.png").rename(tmp_path / "sub\\b.png")
+    assert load_coco(path)[1]["sub/b.png"] == tmp_path / "sub\\b.png"
 
 
 @pytest.mark.parametrize("written", ["NFC", "NFD"])
@@ -252,28 +254,16 @@ def test_accents_are_found_however_they_are_composed(tmp_path, written, stored, 
 
 
 def test_names_that_differ_in_case_only(tmp_path, capsys):
-    """Two of them are two, a file in other case is taken if it is the only one; both are noted."""
+    """Two of them are two, and noted: some systems, or people, would take them for one."""
     content = changed("images", 2, "file_name", to="A.PNG")
     content["images"][2] |= {"width": 40, "height": 20}
     content["categories"][0]["name"] = "Catheter"
     path = write(tmp_path, content)
     Image.new("L", (40, 20)).save(tmp_path / "A.PNG")
-    if (tmp_path / "A.PNG").samefile(tmp_path / "a.png"):
-        pytest.skip("this file system knows no case")
     assert load_coco(path)[2][:2] == ("catheter", "Catheter")
     told = capsys.readouterr().out
     assert "differ in case only are kept apart: Catheter, catheter" in told
     assert "differ in case only are kept apart: A.PNG, a.png" in told
-    (tmp_path / "a.png").unlink()
-    with pytest.raises(InputError, match=r"A.PNG is named more than once, in other spellings"):
-        load_coco(path)
-    path = write(tmp_path, changed("images", 1, "file_name", to="Sub/B.png"))
-    (tmp_path / "A.PNG").unlink()
-    assert load_coco(path)[1]["Sub/B.png"] == tmp_path / "sub" / "b.png"
-    assert "names that differ from their files in case: " in capsys.readouterr().out
-    Image.new("L", (10, 10)).save(tmp_path / "sub" / "B.PNG")
-    with pytest.raises(InputError, match=r"1 of the 3 images .* missing: Sub/B.png"):
-        load_coco(path)
 
 
 def test_a_root_category_may_bear_any_name(tmp_path):
@@ -364,7 +354,8 @@ def test_two_files_of_one_name_are_refused_unless_equal(tmp_path):
     write(tmp_path, GOOD, images="images")
     assert load_coco(path)[1]["a.png"] == tmp_path / "a.png"
     Image.new("L", (40, 20), 9).save(tmp_path / "images" / "a.png")
-    with pytest.raises(InputError, match=r"images/a.png and .*/a.png differ: move the one that is"):
+    told = r"which file is meant\? Move the other elsewhere: .*/a.png and .*images/a.png differ$"
+    with pytest.raises(InputError, match=told):
         load_coco(path)
 
 
@@ -399,7 +390,7 @@ def test_a_picture_turned_by_exif_has_the_size_that_is_shown(tmp_path, capsys):
     load_coco(path)
     assert "note: 1 images are turned as EXIF says" in capsys.readouterr().out
     turned(tmp_path / "a.png", (40, 20), 6)
-    with pytest.raises(InputError, match=r"EXIF orientation 6 shows it with 20 x 40 pixels: "):
+    with pytest.raises(InputError, match=r"shown with 20 x 40 pixels \(EXIF orientation 6\): its"):
         load_coco(path)
 
 

@@ -1,17 +1,20 @@
 """A COCO detection file and its folder of images: the reader's own data."""
 
+import filecmp
 import json
 import math
+import os
 import re
 import reprlib
 from collections import Counter
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any
+from unicodedata import normalize
 
 import pandas as pd
 from pydantic import AfterValidator, AliasPath, BaseModel, Field, StringConstraints, ValidationError
 
-from clnlib.data.files import check_sizes, composed, find, portable
+from clnlib.data.images import check_sizes
 from clnlib.data.nih import BOX_COLUMNS
 from clnlib.errors import InputError, not_allowed, refuse, shortened
 
@@ -20,14 +23,25 @@ TOLERANCE = 1.0  # pixels by which a box may leave its image, as rounding makes 
 
 NIH_STYLE = re.compile(r"(?<!\d)(000\d{5})_\d{3}(?!\d)")  # 00000032_037: patient 32, image 37
 
+
+def _composed(text: str) -> str:
+    """One spelling of letters with accents, which some systems write as two (Unicode's NFC)."""
+    return normalize("NFC", text)
+
+
+def _portable(name: str) -> str:
+    r"""`.\images\a.png`, as Windows writes it, as `images/a.png`."""
+    return str(PurePosixPath(_composed(name).replace("\\", "/")))
+
+
 _Name = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1), AfterValidator(composed)
+    str, StringConstraints(strip_whitespace=True, min_length=1), AfterValidator(_composed)
 ]
 
 
 class _Image(BaseModel):
     id: int | str
-    file_name: Annotated[str, Field(min_length=1), AfterValidator(portable)]
+    file_name: Annotated[str, Field(min_length=1), AfterValidator(_portable)]
     width: int = Field(gt=0, le=1_000_000)
     height: int = Field(gt=0, le=1_000_000)
     patient: int | _Name | None = None
@@ -129,8 +143,7 @@ def load_coco(
         times = Counter(map(str.casefold, some))
         if alike := [name for name in some if times[name.casefold()] > 1]:
             print(f"note: names that differ in case only are kept apart: {shortened(alike)}")
-    folders = [annotations.parent, annotations.parent / "images"] if images is None else [images]
-    files = find(annotations, folders, names)
+    files = _files(annotations, images, names)
     check_sizes(annotations, files, {i.file_name: (i.width, i.height) for i in coco.images})
     return boxes, files, tuple(categories.values())
 
@@ -251,3 +264,25 @@ def _wrong_area(entry: _Annotation, what: str) -> str | None:
         return None
     hint = "; is it [x1, y1, x2, y2]?" if as_corners else ""
     return f"{what}width times height is {w * h:g}, area says {area:g}{hint}"
+
+
+def _files(annotations: Path, images: Path | None, names: list[str]) -> dict[str, Path]:
+    """The file of each image name; one that is missing, or there twice, is refused."""
+    folders = [annotations.parent, annotations.parent / "images"] if images is None else [images]
+    found: list[dict[str, Path]] = []
+    # accents as two letters, or backslashes that a careless unzip has left; the name itself wins
+    spelt = {n: dict.fromkeys((n.replace("/", "\\"), normalize("NFD", n), n)) for n in names}
+    for folder in folders:
+        there = ((n, folder / s) for n in names for s in spelt[n] if os.path.isfile(folder / s))
+        found.append(dict(there))
+    best, *others = sorted(found, key=len, reverse=True)
+    if missing := [name for name in names if name not in best]:
+        raise InputError(
+            f"{annotations}: {len(missing)} of the {len(names)} images with boxes are missing: "
+            f"{shortened(missing)}; looked in {' and '.join(map(str, folders))}; "
+            "name their folder with -p image_folder FOLDER"
+        )
+    pairs = [(best[name], path) for other in others for name, path in other.items()]
+    differ = (f"{a} and {b} differ" for a, b in pairs if not filecmp.cmp(a, b, shallow=False))
+    refuse(f"{annotations}: which file is meant? Move the other elsewhere", differ)
+    return best

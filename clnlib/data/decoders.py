@@ -67,29 +67,12 @@ def dicom_size(file: BinaryIO) -> tuple[int, int]:
 
 
 def decode_dicom(data: bytes) -> NDArray[np.uint8]:
-    """One radiograph as the file asks to be shown.
+    """One radiograph as the file asks to be shown: uint8 (height, width).
 
     Modality LUT or rescaling; then the first VOI LUT, else the first window, else the image's own
     range; padding is black and no part of that range; MONOCHROME1 and the presentation shape
-    INVERSE turn dark and bright, so that air is dark.
-
-    Parameters
-    ----------
-    data
-        The whole file.
-
-    Returns
-    -------
-    uint8 array (height, width), 0 black to 255 white.
-
-    Raises
-    ------
-    InputError
-        No header or pixels, several frames, colour, more than `MAX_PIXELS` pixels.
-    ImportError
-        pydicom, or the decoder of this file's compression, is not installed.
-    Exception
-        Any other, from a damaged file.
+    INVERSE turn dark and bright, so that air is dark. An `ImportError` says that pydicom or the
+    decoder of this file's compression is not installed.
 
     References
     ----------

@@ -16,7 +16,7 @@ from PIL import Image, UnidentifiedImageError
 
 from clnlib.data import decoders
 from clnlib.data.decoders import JPEG, PNG
-from clnlib.errors import InputError
+from clnlib.errors import InputError, refuse
 
 Grey = NDArray[np.uint8]
 DICOM_NAMES = (".dcm", ".dicom")
@@ -65,6 +65,35 @@ def read_grey(path: Path, bits: int | None = None) -> Grey:
     return _decode(_content(path), path, bits)
 
 
+def check_sizes(
+    where: Path, files: Mapping[str, Path], sizes: Mapping[str, tuple[int, int]]
+) -> None:
+    """Refuse files that are not shown with the width and height claimed, by their headers.
+
+    A file that cannot be read passes: it is named, or left out, when it is decoded.
+    """
+    wrong, turned = [], 0
+    for name, path in files.items():
+        try:
+            shown, orientation = shown_size(path)
+        except ImageError:
+            continue
+        turned += orientation > 1
+        has, says = (f"{width} x {height} pixels" for width, height in (shown, sizes[name]))
+        text = f"{name} has {has}, its annotation says {says}"
+        if shown == sizes[name][::-1]:
+            text += ": swapped?"
+            if orientation > 4:
+                text = f"{name} has {says} stored, as its annotation says, but is shown with {has} "
+                text += f"(EXIF orientation {orientation}): its boxes may be drawn on either; "
+                text += "write the file upright, without EXIF, and export again"
+        if shown != sizes[name]:
+            wrong.append(text)
+    refuse(where, wrong)
+    if turned:
+        print(f"note: {turned} images are turned as EXIF says; boxes must be drawn on them so")
+
+
 def shown_size(path: Path) -> tuple[tuple[int, int], int]:
     """Width and height as shown, and the EXIF orientation (1: upright), from the header alone.
 
@@ -103,18 +132,9 @@ def sample_bits(paths: Iterable[Path]) -> int:
 
 
 def to_square(grey: Grey, size: int) -> Grey:
-    """Resize with anti-aliasing (Lanczos) to a square, stretching what is not square.
+    """Resize with anti-aliasing (Lanczos) to (size, size), stretching what is not square.
 
-    Parameters
-    ----------
-    grey
-        uint8 array (height, width).
-    size
-        Side of the result in pixels. Boxes are relative, so that stretching leaves them right.
-
-    Returns
-    -------
-    uint8 array (size, size).
+    Boxes are relative, so that stretching leaves them right.
     """
     resized = Image.fromarray(grey).resize((size, size), Image.Resampling.LANCZOS)
     return np.asarray(resized, dtype=np.uint8)
@@ -123,24 +143,21 @@ def to_square(grey: Grey, size: int) -> Grey:
 def reader(
     files: Mapping[str, Path], size: int, square_of: int | None = None
 ) -> Callable[[str], tuple[Grey, dict[str, Any]]]:
-    """A function that reads an image of a set by its name; threads may share it.
+    """A function from the name of an image to its pixels (size, size) and facts.
+
+    The facts are `file` (name without folder), `width` and `height` (pixels, as shown), `bytes`,
+    `sha256`, and `bits` of a 16-bit PNG that uses fewer. Threads may share the function; it raises
+    as `read_grey`.
 
     Parameters
     ----------
     files
-        Image name to PNG, JPEG or DICOM file. The depth of 16-bit PNGs is that of all of them,
-        looked up when the first one is met.
+        Image name to file. The bits of 16-bit PNGs are those of all of them, looked up when the
+        first one is met.
     size
         Side of the result in pixels.
     square_of
         Refuse images that are not square or have a smaller side than this (pixels).
-
-    Returns
-    -------
-    Image name to
-        pixels, a uint8 array (size, size), and facts: `file` (name without folder), `width` and
-        `height` (pixels, as shown), `bytes`, `sha256`, and `bits` of a 16-bit PNG that uses fewer.
-        It raises as `read_grey`, or an `ImageError` if the image is not as `square_of` demands.
     """
     alone = threading.Lock()
     depth = functools.cache(lambda: sample_bits(files.values()))
@@ -174,10 +191,8 @@ def reader(
 
 def _content(path: Path) -> bytes:
     """The bytes of a regular file."""
-    if path.is_dir():
-        raise ImageError(path, "it is a folder")
     if path.exists() and not path.is_file():
-        raise ImageError(path, "it is not a regular file")
+        raise ImageError(path, f"it is {'a folder' if path.is_dir() else 'not a regular file'}")
     try:
         data = path.read_bytes()
     except OSError as error:

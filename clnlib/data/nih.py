@@ -3,6 +3,7 @@
 Source: Wang et al., ChestX-ray8, CVPR 2017, and the NIH Clinical Center; see `tables/README.md`.
 """
 
+import filecmp
 import gzip
 import os
 import re
@@ -14,7 +15,6 @@ import numpy as np
 import pandas as pd
 
 from clnlib import paths
-from clnlib.data.files import same
 from clnlib.errors import InputError, not_allowed, refuse, shortened
 from clnlib.findings import BOXED, NO_FINDING, normalise
 
@@ -283,15 +283,9 @@ def find_images(folder: Path | None = None) -> dict[str, Path]:
         )
     # only of several files the disk is asked whether they exist: a link may lead nowhere
     several = {s: sorted(filter(os.path.exists, f)) or f for s, f in found.items() if len(f) > 1}
-    refuse(
-        f"{top}: which file is the radiograph? Move the other elsewhere",
-        (
-            f"{first} and {other} differ"
-            for _, (first, *others) in sorted(several.items())
-            for other in others
-            if not same(first, other)
-        ),
-    )
+    pairs = [(first, other) for _, (first, *others) in sorted(several.items()) for other in others]
+    differ = (f"{a} and {b} differ" for a, b in pairs if not filecmp.cmp(a, b, shallow=False))
+    refuse(f"{top}: which file is the radiograph? Move the other elsewhere", differ)
     return {stem: several.get(stem, many)[0] for stem, many in sorted(found.items())}
 
 
