@@ -406,7 +406,8 @@ READERS: dict[str, Callable[[random.Random, Path], None]] = {
 def attempt(reader: str, number: int, folder: Path) -> str:
     """Read the input of a number: "read" or "refused"; any other exception comes through."""
     try:
-        READERS[reader](random.Random(f"{reader} {number}"), folder)
+        with contextlib.redirect_stdout(io.StringIO()):  # the readers' notes
+            READERS[reader](random.Random(f"{reader} {number}"), folder)
     except InputError as error:
         assert "\n" not in str(error) and str(error).encode(), f"no plain line: {error!r}"
         return "refused"
