@@ -40,3 +40,10 @@ def shortened(items: Iterable[object], limit: int = 10) -> str:
     texts = [str(item) for item in items]
     rest = len(texts) - limit
     return ", ".join(texts[:limit]) + (f" and {rest} more" if rest > 0 else "")
+
+
+def refuse(where: object, problems: Iterable[str]) -> None:
+    """Raise one `InputError` for all problems there are, in as few words as ten of them need."""
+    if texts := list(problems):
+        rest = f"; and {len(texts) - 10} more" if len(texts) > 10 else ""
+        raise InputError(f"{where}: {'; '.join(texts[:10])}{rest}")

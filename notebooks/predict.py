@@ -61,4 +61,4 @@ files = {file.name: file for file in image_files(parameters.images)}
 for _, row in table[table["problem"] == ""].head(parameters.show).iterrows():
     figure = prediction(read_grey(files[row["image"]]), row)
     display(figure)
-    save(figure, Path(parameters.out) / f"{row['image']}.box.png")
+    save(figure, Path(parameters.out).expanduser() / f"{row['image']}.box.png")

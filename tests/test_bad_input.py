@@ -4,8 +4,13 @@ The hostile files themselves are tested closer to their readers (`test_images`, 
 `test_coco`, `test_weights`, `test_notebooks`); this table holds the messages side by side.
 """
 
+import importlib.util
+from pathlib import Path
+
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from clnlib import runs
@@ -105,3 +110,37 @@ def test_a_run_without_done(tmp_path):
     (tmp_path / "parameters.json").write_text("{}")
     with pytest.raises(InputError, match=r"no file `done` in it.*run the same training"):
         runs.read(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def fuzz():
+    """The script that damages the input of every reader at random."""
+    path = Path(__file__).parents[1] / "benchmarks" / "fuzz_readers.py"
+    spec = importlib.util.spec_from_file_location("fuzz_readers", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize(
+    ("reader", "inputs"),
+    [
+        ("coco", 60),
+        ("dicom", 60),
+        ("picture", 60),
+        ("table", 40),
+        pytest.param("weights", 4, marks=pytest.mark.slow),
+    ],
+)
+def test_damaged_at_random(fuzz, tmp_path_factory, reader, inputs):
+    """Whatever is in the files: a refusal in one line or a right value, no other exception."""
+    folder = tmp_path_factory.mktemp(reader)
+    if reader == "dicom":
+        pytest.importorskip("pydicom")
+
+    @settings(max_examples=inputs, suppress_health_check=[HealthCheck.too_slow])
+    @given(number=st.integers(0, 2**40))
+    def run(number):
+        assert fuzz.attempt(reader, number, folder) in ("read", "refused")
+
+    run()

@@ -11,13 +11,21 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from dicom_files import dicom, lossless_jpeg
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
 
 from clnlib.data import images
-from clnlib.data.images import read_file, read_grey, to_square
+from clnlib.data.images import (
+    MissingReaderError,
+    read_grey,
+    reader,
+    sample_bits,
+    shown_size,
+    to_square,
+)
 from clnlib.errors import InputError
 
 RAMP = np.arange(256, dtype=np.uint8).reshape(16, 16)
@@ -75,6 +83,93 @@ def test_sixteen_bits_round(tmp_path):
     assert pixels.tolist() == [[0, 0, 1, 128, 254, 255]]
 
 
+DEEP = {
+    "12 bits": ([0, 1, 2048, 4095], 12, [0, 0, 128, 255]),
+    "10 bits": ([0, 300, 1023], 10, [0, 75, 255]),
+    "8 bits": ([0, 7, 255], 8, [0, 7, 255]),
+    "14 bits, its white missing": ([0, 8192, 9000], 14, [0, 128, 140]),
+    "16 bits, though no white": ([0, 128, 20000], 16, [0, 0, 78]),
+}
+
+
+@pytest.mark.parametrize("name", DEEP)
+def test_sixteen_bit_files_of_fewer_bits(tmp_path, name, capsys):
+    """12-bit samples that a converter left in a 16-bit PNG keep their grey levels, and a note."""
+    samples, bits, expected = DEEP[name]
+    path = saved(tmp_path / "a.png", Image.fromarray(np.array([samples], np.uint16)))
+    assert read_grey(path).tolist() == [expected]
+    assert sample_bits([path]) == bits
+    told = capsys.readouterr().out
+    assert (f"end at {max(samples)}: read as {bits} bits, white is {2**bits - 1}" in told) == (
+        bits < 16
+    )
+
+
+def test_the_set_tells_the_depth(tmp_path, capsys):
+    """One dark file of a set is scaled like the others; damaged and 8-bit files do not count."""
+    for name, largest in (("dark", 900), ("bright", 3000)):
+        samples = np.array([[0, largest], [0, 0]], np.uint16)
+        saved(tmp_path / f"{name}.png", Image.fromarray(samples))
+    whole = (tmp_path / "bright.png").read_bytes()
+    (tmp_path / "cut.png").write_bytes(whole[:60])
+    saved(tmp_path / "plain.png", Image.fromarray(RAMP))
+    read = reader({path.stem: path for path in sorted(tmp_path.glob("*.png"))}, 2)
+    with ThreadPoolExecutor(4) as pool:
+        pixels = [pixels for pixels, _ in pool.map(read, ["dark", "bright", "dark", "bright"])]
+    assert [int(p[0, 1]) for p in pixels] == [56, 187, 56, 187]  # of 4095
+    assert read("dark")[1]["bits"] == 12 and "bits" not in read("plain")[1]
+    assert capsys.readouterr().out.count("note: ") == 1
+
+
+def sixteen_bit_colours(samples: np.ndarray) -> bytes:
+    """A PNG of (H, W, 3) uint16, which Pillow cannot write."""
+    height, width, _ = samples.shape
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in samples)
+    return png(struct.pack(">IIBBBBB", width, height, 16, 2, 0, 0, 0), zlib.compress(rows))
+
+
+def test_sixteen_bit_colours(tmp_path):
+    """Of 16-bit colours only the upper bytes are read: refused where that loses the picture."""
+    path = tmp_path / "a.png"
+    path.write_bytes(sixteen_bit_colours(np.full((2, 2, 3), 0xFF00, np.uint16)))
+    assert (read_grey(path) == 255).all()
+    path.write_bytes(sixteen_bit_colours(np.full((2, 2, 3), 4095, np.uint16)))
+    with pytest.raises(InputError, match="16-bit colour samples of 14 bits or less; write it as a"):
+        read_grey(path)
+
+
+ARROW = np.array([[250, 200, 150], [10, 40, 90]], np.uint8)
+# as EXIF defines them: what is done to the stored pixels before a person looks at them
+TURNED = {
+    1: ARROW,
+    2: ARROW[:, ::-1],
+    3: ARROW[::-1, ::-1],
+    4: ARROW[::-1],
+    5: ARROW.T,
+    6: np.rot90(ARROW, -1),
+    7: ARROW[::-1, ::-1].T,
+    8: np.rot90(ARROW),
+    9: ARROW,
+}
+
+
+@pytest.mark.parametrize("orientation", TURNED)
+@pytest.mark.parametrize("depth", [np.uint8, np.uint16])
+def test_exif_orientation(tmp_path, orientation, depth):
+    """Pictures come as a viewer shows them, and their size is known from the header alone."""
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    samples = ARROW.astype(depth) * (257 if depth == np.uint16 else 1)
+    path = saved(tmp_path / "a.png", Image.fromarray(samples), exif=exif)
+    np.testing.assert_array_equal(read_grey(path), TURNED[orientation])
+    shown = TURNED[orientation].shape[::-1]
+    assert shown_size(path) == (shown, orientation if orientation < 9 else 1)
+    large = np.kron(ARROW, np.ones((8, 8), np.uint8))
+    path = saved(tmp_path / "a.jpg", Image.fromarray(large), exif=exif, quality=95)
+    expected = np.kron(TURNED[orientation], np.ones((8, 8), np.uint8))
+    assert np.abs(read_grey(path).astype(int) - expected).max() < 10
+
+
 def test_one_bit(tmp_path):
     """1-bit images are black and white, not 0 and 1."""
     image = Image.fromarray(np.array([[True, False]]))
@@ -108,20 +203,19 @@ def test_png_is_lossless(pixels):
     np.testing.assert_array_equal(images._decode(encoded(pixels, "PNG"), Path("a.jpg")), pixels)
 
 
-def bomb(width: int, height: int) -> bytes:
-    """A PNG of 60 bytes that claims to be enormous."""
+def png(header: bytes, pixels: bytes) -> bytes:
+    """A PNG from the content of its header and its compressed rows."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         body = kind + data
         return struct.pack(">I", len(data)) + body + struct.pack(">I", zlib.crc32(body))
 
-    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
-    return (
-        images.PNG
-        + chunk(b"IHDR", header)
-        + chunk(b"IDAT", zlib.compress(b""))
-        + chunk(b"IEND", b"")
-    )
+    return images.PNG + chunk(b"IHDR", header) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
+
+
+def bomb(width: int, height: int) -> bytes:
+    """A PNG of 60 bytes that claims to be enormous."""
+    return png(struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0), zlib.compress(b""))
 
 
 def flipped(data: bytes) -> bytes:
@@ -132,7 +226,8 @@ def flipped(data: bytes) -> bytes:
 BAD = {
     "empty.png": (b"", "the file is empty"),
     "text.png": (b"Not an image, whatever its name says.", "not a PNG, JPEG or DICOM file"),
-    "other.gif": (encoded(NOISE, "GIF"), "not a PNG, JPEG or DICOM file"),
+    "other.gif": (encoded(NOISE, "GIF"), "not a PNG, JPEG or DICOM file but GIF: write it as PNG"),
+    "other.tif": (encoded(NOISE, "TIFF"), "not a PNG, JPEG or DICOM file but TIFF: write it as"),
     "cut.png": (encoded(NOISE, "PNG")[:2000], "the file is truncated"),
     "cut_at_the_end.png": (encoded(NOISE, "PNG")[:-1], "the file is truncated"),
     "cut.jpg": (encoded(NOISE, "JPEG")[:1500], "the file is truncated"),
@@ -217,10 +312,10 @@ def test_resize_keeps_flat(height, width, size, value):
     assert (small == value).all()
 
 
-def test_read_file_facts(tmp_path):
+def test_facts(tmp_path):
     """The facts identify the file without its folder."""
     path = saved(tmp_path / "a.png", Image.fromarray(NOISE[:32]))
-    pixels, facts = read_file(path, 16)
+    pixels, facts = reader({"A": path}, 16)("A")
     content = path.read_bytes()
     np.testing.assert_array_equal(pixels, to_square(NOISE[:32], 16))
     assert facts == {
@@ -237,35 +332,10 @@ def test_square_of(tmp_path, shape, fits):
     """`square_of` takes any square that is large enough and refuses crops and thumbnails."""
     path = saved(tmp_path / "a.png", Image.fromarray(np.zeros(shape, np.uint8)))
     if fits:
-        assert read_file(path, 8, square_of=64)[0].shape == (8, 8)
+        assert reader({"A": path}, 8, square_of=64)("A")[0].shape == (8, 8)
         return
     with pytest.raises(InputError, match=f"{shape[1]} x {shape[0]} pixels, expected a square of"):
-        read_file(path, 8, square_of=64)
-
-
-def dicom(path: Path, pixels: np.ndarray, **attributes: object) -> Path:
-    """Write an uncompressed explicit VR little endian DICOM file."""
-    pydicom = pytest.importorskip("pydicom")
-    from pydicom.dataset import FileMetaDataset
-    from pydicom.uid import ExplicitVRLittleEndian
-
-    dataset = pydicom.Dataset()
-    dataset.file_meta = FileMetaDataset()
-    dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    dataset.file_meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.1"
-    dataset.file_meta.MediaStorageSOPInstanceUID = "1.2.3"
-    dataset.SOPClassUID, dataset.SOPInstanceUID = "1.2.840.10008.5.1.4.1.1.1", "1.2.3"
-    dataset.PhotometricInterpretation = "MONOCHROME2"
-    dataset.Rows, dataset.Columns = pixels.shape[-2:]
-    dataset.SamplesPerPixel = 1
-    dataset.BitsAllocated = dataset.BitsStored = pixels.itemsize * 8
-    dataset.HighBit = dataset.BitsStored - 1
-    dataset.PixelRepresentation = int(pixels.dtype.kind == "i")
-    for name, value in attributes.items():
-        setattr(dataset, name, value)
-    dataset.add_new("PixelData", "OW", pixels.tobytes())
-    dataset.save_as(path, enforce_file_format=True)
-    return path
+        reader({"A": path}, 8, square_of=64)("A")
 
 
 WIDE = np.array([[0, 500, 1000, 1500, 2000, 4000]], np.uint16)
@@ -301,18 +371,154 @@ def test_dicom_window_functions(tmp_path, function):
     assert pixels.tolist() == [[0, 128, 255]]
 
 
-@pytest.mark.parametrize("depth", [8, 16])
-def test_dicom_lookup_table(tmp_path, depth):
-    """A stored table is used before a window; 12-bit input to 8-bit output does not wrap."""
+def lookup(entries: np.ndarray, first: int, bits: int, kind: str, order: str = "<") -> object:
+    """An item with a LUT: `US` numbers, `OW` words, or `packed` with an entry in every byte."""
     pydicom = pytest.importorskip("pydicom")
     item = pydicom.Dataset()
-    table = (np.arange(4096) * (2**depth - 1) // 4095).astype("<u2")
-    item.add_new("LUTDescriptor", "US", [4096, 0, depth])
-    item.add_new("LUTData", "OW", table.tobytes())
-    values = np.array([[0, 2048, 4095]], np.uint16)
-    options = {"VOILUTSequence": [item], "WindowCenter": 1, "WindowWidth": 2}
-    pixels = read_grey(dicom(tmp_path / "a.dcm", values, **options))
-    assert np.abs(pixels.astype(int) - [[0, 128, 255]]).max() <= 1
+    item.add_new("LUTDescriptor", "SS" if first < 0 else "US", [len(entries) % 65536, first, bits])
+    if kind == "US":
+        item.add_new("LUTData", "US", entries.tolist())
+    elif kind == "OW":
+        item.add_new("LUTData", "OW", entries.astype(f"{order}u2").tobytes())
+    else:
+        words = np.frombuffer(entries.astype(np.uint8).tobytes(), "<u2")
+        item.add_new("LUTData", "OW", words.astype(f"{order}u2").tobytes())
+    return item
+
+
+def syntax(order: str) -> object:
+    uid = pytest.importorskip("pydicom.uid")
+    return uid.ExplicitVRLittleEndian if order == "<" else uid.ExplicitVRBigEndian
+
+
+STEPS = np.arange(0, 4096, 13, dtype=np.uint16).reshape(4, -1)
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("kind", ["US", "OW"])
+@pytest.mark.parametrize("bits", [10, 12, 14, 16])
+@pytest.mark.parametrize("first", [0, 700])
+def test_dicom_voi_lut_is_pydicom_s(tmp_path, order, kind, bits, first):
+    """Of every depth, byte order and representation, a curved VOI LUT is what pydicom makes it."""
+    pydicom = pytest.importorskip("pydicom")
+    from pydicom.pixels import apply_voi_lut
+
+    curve = np.rint((np.arange(4000) / 3999) ** 2 * (2**bits - 1)).astype(np.uint16)
+    attributes = {
+        "VOILUTSequence": [lookup(curve, first, bits, kind, order)],
+        "WindowCenter": 1,
+        "WindowWidth": 2,  # a stored table comes before a window
+        "syntax": syntax(order),
+    }
+    path = dicom(tmp_path / "a.dcm", STEPS, **attributes)
+    dataset = pydicom.dcmread(path)
+    expected = apply_voi_lut(dataset.pixel_array, dataset) / (2**bits - 1) * 255
+    np.testing.assert_array_equal(read_grey(path), np.rint(expected))
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("kind", ["US", "OW", "packed"])
+@pytest.mark.parametrize("count", [256, 4096])
+def test_dicom_voi_lut_of_8_bits(tmp_path, order, kind, count):
+    """8-bit entries in words or in bytes, few or many: a falling ramp falls."""
+    entries = 255 - np.arange(count) * 256 // count
+    item = lookup(entries, 0, 8, kind, order)
+    values = STEPS if count == 4096 else STEPS // 16
+    path = dicom(tmp_path / "a.dcm", values, VOILUTSequence=[item], syntax=syntax(order))
+    np.testing.assert_array_equal(read_grey(path), entries[values])
+
+
+@pytest.mark.parametrize(("said", "used"), [(16, 12), (16, 10), (12, 16), (8, 12)])
+def test_dicom_voi_lut_that_states_other_bits(tmp_path, said, used):
+    """Entries that do not fill the bits they are said to have are shown over their own range."""
+    ramp = (np.arange(4096) * (2**used - 1) // 4095).astype(np.uint16)
+    path = dicom(tmp_path / "a.dcm", STEPS, VOILUTSequence=[lookup(ramp, 0, said, "OW")])
+    expected = np.rint(ramp[STEPS] / (2**used - 1) * 255)
+    np.testing.assert_array_equal(read_grey(path), expected)
+
+
+def test_dicom_lookup_tables_below_zero(tmp_path):
+    """First values below 0, as rescaling makes them, count from there, with either sign written."""
+    ramp = np.arange(2048, dtype=np.uint16) * 32 + 31
+    rescale = {"RescaleSlope": 1, "RescaleIntercept": -1024}
+    values = np.array([[0, 1024, 2047]], np.uint16)
+    for first in (-1024, 65536 - 1024):
+        item = lookup(ramp, first, 16, "OW")
+        path = dicom(tmp_path / "a.dcm", values, VOILUTSequence=[item], **rescale)
+        assert read_grey(path).tolist() == [[0, 128, 255]]
+
+
+@pytest.mark.parametrize("bits", [8, 12, 16])
+def test_dicom_modality_lut(tmp_path, bits):
+    """A modality table comes before the window, whatever the bits of its entries."""
+    table = np.arange(4096)[::-1] * (2**bits - 1) // 4095
+    item = lookup(table, 0, bits, "OW")
+    middle = 2 ** (bits - 1)
+    window = {"WindowCenter": middle, "WindowWidth": middle, "ModalityLUTSequence": [item]}
+    path = dicom(tmp_path / "a.dcm", np.array([[0, 2048, 4095]], np.uint16), **window)
+    black, grey, white = read_grey(path)[0].tolist()
+    assert (black, white) == (255, 0) and abs(grey - 128) <= 2
+
+
+PADDING = {
+    "high": (65535, {"PixelPaddingValue": 65535}),
+    "range": (63000, {"PixelPaddingValue": 65535, "PixelPaddingRangeLimit": 60000}),
+    "turned": (63000, {"PixelPaddingValue": 60000, "PixelPaddingRangeLimit": 65535}),
+    "low": (0, {"PixelPaddingValue": 0}),
+}
+
+
+@pytest.mark.parametrize("name", PADDING)
+def test_dicom_padding(tmp_path, name):
+    """What fills up the frame is black and takes no part in the range of the tissue."""
+    value, attributes = PADDING[name]
+    values = np.array([[value, 1000, 1500, 2000]], np.uint16)
+    assert read_grey(dicom(tmp_path / "a.dcm", values, **attributes)).tolist() == [[0, 0, 128, 255]]
+    window = {"WindowCenter": 1500, "WindowWidth": 1001, "VOILUTFunction": "LINEAR_EXACT"}
+    path = dicom(tmp_path / "b.dcm", values, **attributes, **window)
+    assert read_grey(path).tolist() == [[0, 0, 128, 255]]
+    negative = {"PhotometricInterpretation": "MONOCHROME1", **attributes}
+    path = dicom(tmp_path / "c.dcm", values, **negative)
+    assert read_grey(path).tolist() == [[0, 255, 127, 0]]
+
+
+def test_dicom_padding_of_signed_pixels(tmp_path):
+    """-2000 is padding whether it is written as -2000 or as 63536; all padding is all black."""
+    pydicom = pytest.importorskip("pydicom")
+    values = np.array([[-2000, 0, 500, 1000]], np.int16)
+    for written in (-2000, 63536):
+        path = dicom(tmp_path / "a.dcm", values)
+        dataset = pydicom.dcmread(path)
+        dataset.add_new("PixelPaddingValue", "SS" if written < 0 else "US", written)
+        dataset.save_as(path)
+        assert read_grey(path).tolist() == [[0, 0, 128, 255]]
+    blank = dicom(tmp_path / "b.dcm", np.full((2, 2), 9, np.uint16), PixelPaddingValue=9)
+    assert not read_grey(blank).any()
+
+
+def test_dicom_presentation_shape(tmp_path):
+    """INVERSE turns the picture, once also where MONOCHROME1 says the same; IDENTITY does not."""
+    plain = read_grey(dicom(tmp_path / "a.dcm", WIDE))
+    one, two = ({"PhotometricInterpretation": f"MONOCHROME{k}"} for k in (1, 2))
+    for kind, shape, turned in (
+        (two, "INVERSE", True),
+        (one, "INVERSE", True),
+        (two, "IDENTITY", False),
+    ):
+        path = dicom(tmp_path / "b.dcm", WIDE, PresentationLUTShape=shape, **kind)
+        np.testing.assert_array_equal(read_grey(path), 255 - plain if turned else plain)
+
+
+def test_dicom_attributes_without_a_value(tmp_path):
+    """Empty window, window function, rescaling, padding and shape are as good as none."""
+    names = ["WindowCenter", "WindowWidth", "VOILUTFunction", "RescaleSlope", "RescaleIntercept"]
+    names += ["PixelPaddingValue", "PresentationLUTShape", "NumberOfFrames"]
+    path = dicom(tmp_path / "a.dcm", WIDE, **dict.fromkeys(names))
+    assert read_grey(path).tolist() == [[0, 32, 64, 96, 128, 255]]
+    window = {"WindowCenter": 1000, "WindowWidth": 1000, "VOILUTFunction": ""}
+    assert read_grey(dicom(tmp_path / "b.dcm", WIDE, **window)).tolist() == [
+        [0, 0, 128, 255, 255, 255]
+    ]
 
 
 @pytest.mark.parametrize("window", [{}, {"WindowCenter": 1000, "WindowWidth": 1500}])
@@ -377,6 +583,70 @@ def test_dicom_without_pydicom(tmp_path, monkeypatch):
     path = tmp_path / "a.dcm"
     path.write_bytes(bytes(128) + b"DICM")
     monkeypatch.setitem(sys.modules, "pydicom", None)
-    with pytest.raises(InputError, match=r"pip install 'clnlib\[dicom\]'"):
+    with pytest.raises(MissingReaderError, match=r"pip install 'clnlib\[dicom\]'"):
         read_grey(path)
     assert read_grey(saved(tmp_path / "a.png", Image.fromarray(RAMP))).shape == (16, 16)
+
+
+DEEP_NOISE = np.random.default_rng(1).integers(0, 4096, (48, 40), dtype=np.uint16)
+COMPRESSED = [
+    "JPEGLosslessSV1",
+    "JPEGLossless",
+    "JPEGLSLossless",
+    "JPEG2000Lossless",
+    "RLELossless",
+]
+
+
+def compressed(path: Path, name: str) -> Path:
+    """12-bit noise in one of the standard's lossless compressions."""
+    uid = getattr(pytest.importorskip("pydicom.uid"), name)
+    twelve = {"BitsStored": 12, "HighBit": 11}
+    if name.startswith("JPEGLossless"):
+        return dicom(
+            path, DEEP_NOISE, codestream=lossless_jpeg(DEEP_NOISE, 12), syntax=uid, **twelve
+        )
+    dataset = pytest.importorskip("pydicom").dcmread(dicom(path, DEEP_NOISE, **twelve))
+    dataset.compress(uid, generate_instance_uid=False)
+    dataset.save_as(path)
+    return path
+
+
+@pytest.mark.parametrize("name", COMPRESSED)
+def test_dicom_compressions_of_hospitals(tmp_path, name):
+    """With the `dicom` extra, lossless files come back bit for bit, also from several threads."""
+    if name != "RLELossless":
+        for package in ("libjpeg", "openjpeg", "jpeg_ls"):
+            pytest.importorskip(package)
+    expected = read_grey(dicom(tmp_path / "a.dcm", DEEP_NOISE, BitsStored=12, HighBit=11))
+    path = compressed(tmp_path / "b.dcm", name)
+    with ThreadPoolExecutor(4) as pool:
+        for pixels in pool.map(read_grey, [path] * 8):
+            np.testing.assert_array_equal(pixels, expected)
+    path.write_bytes(path.read_bytes()[:-200])
+    with pytest.raises(images.ImageError):
+        read_grey(path)
+
+
+@pytest.mark.parametrize("left", [set(), {"pillow"}])
+@pytest.mark.parametrize("name", ["JPEGLosslessSV1", "JPEGExtended12Bit", "JPEGLSLossless"])
+def test_dicom_without_a_decoder(tmp_path, monkeypatch, name, left):
+    """A decoder that is not installed is a missing reader, never a damaged file."""
+    uid = getattr(pytest.importorskip("pydicom.uid"), name)
+    from pydicom.pixels import get_decoder
+
+    kept = {plugin: f for plugin, f in get_decoder(uid)._available.items() if plugin in left}
+    monkeypatch.setattr(get_decoder(uid), "_available", kept)
+    stream = lossless_jpeg(DEEP_NOISE, 12)
+    path = dicom(tmp_path / "a.dcm", DEEP_NOISE, codestream=stream, syntax=uid)
+    with pytest.raises(MissingReaderError, match=r"needs a decoder: pip install 'clnlib\[dicom\]'"):
+        read_grey(path)
+    assert shown_size(path) == ((40, 48), 1)
+
+
+def test_dicom_that_pydicom_cannot_decode(tmp_path):
+    """A film in place of a picture is a missing reader too: the file need not be damaged."""
+    uid = pytest.importorskip("pydicom.uid").MPEG2MPML
+    path = dicom(tmp_path / "a.dcm", DEEP_NOISE, codestream=b"film", syntax=uid)
+    with pytest.raises(MissingReaderError, match=r"no decoder for MPEG2.*gdcmconv --raw"):
+        read_grey(path)

@@ -321,13 +321,32 @@ def test_images_are_found_in_any_layout(tmp_path):
     assert list(found) == ["00000001_000", "00000001_001", "00000002_000"]
 
 
-def test_of_several_files_the_largest_then_the_first_is_taken(tmp_path):
-    """A small copy never wins over the original; between equals the path decides."""
-    write(tmp_path / "a" / "00000001_000.png", "small")
-    large = write(tmp_path / "b" / "00000001_000.jpg", "larger than that")
+def test_several_files_of_one_name_are_refused_unless_equal(tmp_path):
+    """A mask or a copy with the box drawn in is never taken for the image; true copies are one."""
     first = write(tmp_path / "c" / "00000002_000.png", "equal")
     write(tmp_path / "d" / "00000002_000.png", "equal")
-    assert nih.find_images(tmp_path) == {"00000001_000": large, "00000002_000": first}
+    assert nih.find_images(tmp_path) == {"00000002_000": first}
+    write(tmp_path / "images" / "00000001_000.png", "image")
+    write(tmp_path / "masks" / "00000001_000.jpg", "its mask, larger")
+    write(tmp_path / "z" / "00000001_000.png", "other")
+    with pytest.raises(InputError) as error:
+        nih.find_images(tmp_path)
+    told = str(error.value)
+    assert told.startswith(f"{tmp_path}: which file is the radiograph? Move the other elsewhere: ")
+    for other in ("masks/00000001_000.jpg", "z/00000001_000.png"):
+        assert f"{Path('images', '00000001_000.png')} and {tmp_path / other} differ" in told
+    assert "00000002_000" not in told and "\n" not in told
+
+
+def test_a_link_to_nowhere_is_no_second_file(tmp_path):
+    """A link whose disk is not there leaves the file that is there alone."""
+    image = write(tmp_path / "b" / "00000001_000.png", "x")
+    (tmp_path / "a").mkdir()
+    try:
+        (tmp_path / "a" / image.name).symlink_to(tmp_path / "gone")
+    except OSError:
+        pytest.skip("no links on this system")
+    assert nih.find_images(tmp_path) == {"00000001_000": image}
 
 
 def test_links_are_followed_but_not_round_in_circles(tmp_path):

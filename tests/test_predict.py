@@ -1,14 +1,17 @@
 """A finished run applied to files."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
+from dicom_files import dicom
 from PIL import Image
 
 from clnlib import runs
 from clnlib.data import coco, sources
+from clnlib.data.images import MissingReaderError
 from clnlib.errors import InputError
 from clnlib.model import predict as prediction
 from clnlib.parameters import Predict, Prepare
@@ -86,10 +89,70 @@ def test_one_file_and_refusals(folder, small_run):
     with pytest.raises(InputError, match="no such file or folder"):
         _predict(folder, small_run, "nowhere")
     (folder / "empty").mkdir()
-    with pytest.raises(InputError, match=r"no \.png, .* file in this folder"):
+    with pytest.raises(InputError, match=r"no PNG, JPEG or DICOM file in this folder"):
         _predict(folder, small_run, "empty")
     with pytest.raises(InputError, match="nothing given"):
         prediction.image_files("")
+
+
+def test_a_folder_as_a_hospital_hands_it_out(tmp_path):
+    """DICOM by content, whatever the name; hidden files and the disc's index are left out.
+
+    A picture of another format stays in, so that it is named as one that is not read.
+    """
+    pixels = np.zeros((4, 4), np.uint8)
+    for name in ("IM000001", "1.2.840.113619", "scan.dcm", "._scan.dcm", "DICOMDIR"):
+        dicom(tmp_path / name, pixels)
+    (tmp_path / ".DS_Store").write_bytes(b"x")
+    (tmp_path / "readme.txt").write_text("no image")
+    (tmp_path / "nodcm").mkdir()
+    for name in ("d.TIF", "e.JPG"):
+        Image.fromarray(pixels).save(tmp_path / name)
+    names = [path.name for path in prediction.image_files(str(tmp_path))]
+    assert names == ["1.2.840.113619", "IM000001", "d.TIF", "e.JPG", "scan.dcm"]
+
+
+def test_home_and_other_formats(folder, small_run, monkeypatch, capsys):
+    """`~` in `out` is the home folder; a TIFF is named as not supported, a DICOM is predicted."""
+    monkeypatch.setenv("HOME", str(folder / "home"))
+    dicom(folder / "in" / "IM1", np.arange(1024, dtype=np.uint16).reshape(32, 32))
+    Image.new("L", (8, 8)).save(folder / "in" / "d.tif")
+    (folder / "in" / "series2").mkdir()
+    given = {"run": str(small_run.folder), "images": str(folder / "in"), "out": "~/pred"}
+    table = prediction.predict(Predict(**given)).set_index("image")
+    assert table.loc["IM1", "problem"] == ""
+    assert (
+        "not a PNG, JPEG or DICOM file but TIFF: write it as PNG" in table.loc["d.tif", "problem"]
+    )
+    told = capsys.readouterr().out
+    assert "2 of 9 files not read: " in told and "note: not looked into: series2" in told
+    assert (folder / "home" / "pred" / "predictions.csv").exists()
+
+
+def test_a_missing_decoder_stops(tmp_path):
+    """A file that a package would read is no failure among others: it says what is missing."""
+    film = pytest.importorskip("pydicom.uid").MPEG2MPML
+    path = dicom(tmp_path / "a", np.zeros((8, 8), np.uint8), codestream=b"film", syntax=film)
+    run = SimpleNamespace(train=SimpleNamespace(size=8), findings=("a",))
+    with pytest.raises(MissingReaderError, match="pydicom has no decoder for MPEG2"):
+        prediction._batch(None, [path], 16, run)
+
+
+def test_sixteen_bit_files_of_a_folder_share_their_depth(tmp_path, capsys):
+    """12-bit samples of a folder are read as 12 bits, the dark ones too, and that is noted."""
+
+    class Model:
+        def predict_on_batch(self, pixels):
+            self.seen = pixels.max(axis=(1, 2, 3)).tolist()
+            return {"finding": np.ones((len(pixels), 1)), "box": np.ones((len(pixels), 4))}
+
+    for name, largest in (("a", 900), ("b", 4095)):
+        Image.fromarray(np.full((8, 8), largest, np.uint16)).save(tmp_path / f"{name}.png")
+    model, files = Model(), prediction.image_files(str(tmp_path))
+    run = SimpleNamespace(train=SimpleNamespace(size=8), findings=("a",))
+    prediction._batch(model, files, prediction.sample_bits(files), run)
+    assert model.seen == [56, 255]
+    assert "note: 16-bit PNG samples end at 4095: read as 12 bits" in capsys.readouterr().out
 
 
 def test_a_published_record_has_no_weights(small_run, tmp_path):

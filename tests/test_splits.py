@@ -19,6 +19,7 @@ from clnlib.data.splits import (
     make_split,
     split_sha256,
     thin_findings,
+    unknown_patients,
 )
 from clnlib.errors import InputError
 
@@ -157,15 +158,19 @@ def test_unknown_protocol(boxes):
 def test_too_few_patients(protocol):
     """Fewer groups than folds cannot be divided; the message has both numbers."""
     few = frame(*((f"i{k}", f"p{k}", "Mass") for k in range(4)))
-    with pytest.raises(InputError, match=r"needs 5 patients.* there are 4"):
+    units = {"patient": "patients", "image": "images", "box": "boxes"}[protocol]
+    with pytest.raises(InputError, match=rf"of 4 {units} 4 are left, 5 or more are needed"):
         make_split(few, protocol)
 
 
 def test_too_few_patients_for_validation():
-    """What is left after the test part must give a validation part; the number is that left."""
+    """What is left after the test part must give a validation part; all are counted, too."""
     few = frame(*((f"i{k}", f"p{k}", "Mass") for k in range(10)))
-    with pytest.raises(InputError, match=r"needs 10 patients.* there are 8"):
+    with pytest.raises(InputError, match=r"of 10 patients 8 are left, 10 or more are needed"):
         make_split(few)
+    nameless = few.assign(patient=few["image"])
+    with pytest.raises(InputError, match=r"of 10 images \(patients unknown\) 8 are left, 10 or"):
+        make_split(nameless)
 
 
 def test_few_boxes_of_every_finding_are_split_all_the_same():
@@ -233,6 +238,22 @@ def test_leakage():
         "boxes_on_shared_images": 1,
         "boxes_of_shared_patients": 1,
     }
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_unknown_patients_are_never_counted_as_none_shared(protocol, capsys):
+    """Where one patient is unknown, so is the leak; the split says so, images are still counted."""
+    rows = [(f"i{k}", f"i{k}" if k < 3 else f"p{k}", "Mass") for k in range(40)]
+    split = make_split(frame(*rows), protocol)
+    told = capsys.readouterr().out
+    assert "note: patients unknown: 3 of 40 images name none" in told
+    counts = leakage(split)
+    assert counts.loc["test", "images_shared"] == 0
+    for column in ("patients", "patients_shared", "boxes_of_shared_patients"):
+        assert counts[column].tolist() == ["unknown", "unknown"]
+    assert unknown_patients(split).sum() == 3
+    make_split(frame(*rows[3:]), protocol)
+    assert "unknown" not in capsys.readouterr().out
 
 
 def test_leakage_of_the_protocols(splits):

@@ -97,7 +97,7 @@ def test_a_partial_file_is_refused(tmp_path, donor):
     [
         ("text.weights.h5", b"hello", "not the weights of"),
         ("empty.h5", b"", "not the weights of"),
-        ("whole.keras", b"PK", "a whole saved model; write its backbone's weights"),
+        ("whole.keras", b"PK", "a whole saved model; load it with keras.models.load"),
     ],
 )
 def test_a_wrong_file_is_refused(tmp_path, name, content, message):
@@ -108,6 +108,29 @@ def test_a_wrong_file_is_refused(tmp_path, name, content, message):
             network.build_cln("mobilenetv3small", SIZE), "mobilenetv3small", str(tmp_path / name)
         )
     assert name in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_a_whole_model_in_h5_gets_the_way_out(tmp_path, donor):
+    """What `model.save("name.h5")` wrote is named as a whole model, with what to do."""
+    donor.save(tmp_path / "whole.h5")
+    model = network.build_cln("mobilenetv3small", SIZE)
+    with pytest.raises(InputError, match=r"whole\.h5: a whole saved model; .*backbone\.save_weig"):
+        weights.load(model, "mobilenetv3small", str(tmp_path / "whole.h5"))
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_values_that_are_no_finite_numbers_are_refused(tmp_path, donor, value):
+    """One NaN of a training that went astray is named by its array; nothing has been loaded."""
+
+    def alter(group):
+        group["0"][0, 0, 0, 0] = value
+
+    model = network.build_cln("mobilenetv3small", SIZE)
+    before = _backbone_weights(model)
+    with pytest.raises(InputError, match=r"conv/kernel has values that are no finite numbers"):
+        weights.load(model, "mobilenetv3small", str(_altered(tmp_path, donor, alter)))
+    for a, b in zip(before, _backbone_weights(model), strict=True):
+        np.testing.assert_array_equal(a, b)
 
 
 def test_a_missing_file_or_run_is_refused():

@@ -1,11 +1,12 @@
 """Any radiograph file (PNG, JPEG, DICOM) to grey pixels."""
 
+import functools
 import hashlib
 import io
 import threading
 import warnings
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from clnlib.errors import InputError
+from clnlib.data import decoders
+from clnlib.data.decoders import JPEG, PNG
+from clnlib.errors import InputError, refuse
 
 Grey = NDArray[np.uint8]
-
-# The largest flat-panel detectors have about 20 million pixels; above five times that a file is
-# an attack or an accident, and Pillow itself would only warn.
-MAX_PIXELS = 100_000_000
-
-PNG, PNG_END, JPEG = b"\x89PNG\r\n\x1a\n", b"IEND\xaeB`\x82", b"\xff\xd8\xff"
+DICOM_NAMES = (".dcm", ".dicom")
 
 
 class ImageError(InputError):
@@ -36,20 +34,21 @@ class MissingReaderError(InputError):
     """The file may be fine: a package to read it with is not installed."""
 
 
-def read_grey(path: Path) -> Grey:
-    """Decode a PNG, JPEG or DICOM file to 8-bit grey.
+def read_grey(path: Path, bits: int | None = None) -> Grey:
+    """Decode a PNG, JPEG or DICOM file to 8-bit grey, as a viewer shows it.
 
     The kind is told by the content (`.dcm` and `.dicom` names are taken at their word). Colours
     become ITU-R 601 luma. Transparent pixels are laid on black, a radiograph's background,
-    because the colour stored under them is arbitrary. 16-bit PNG samples are scaled from the
-    full 16-bit range, as the format defines. EXIF orientation is ignored: boxes refer to the
-    stored pixels. DICOM: modality LUT, then the first stored VOI LUT or window, without one the
-    image's own range; MONOCHROME1 is inverted, so that air is dark.
+    because the colour stored under them is arbitrary. EXIF orientation is applied. For DICOM see
+    `clnlib.data.decoders.decode_dicom`.
 
     Parameters
     ----------
     path
         The file.
+    bits
+        How many bits the samples of a 16-bit PNG use: white is 2 ** bits - 1. None: by the file's
+        own samples; files that belong together need `sample_bits` of all.
 
     Returns
     -------
@@ -57,81 +56,143 @@ def read_grey(path: Path) -> Grey:
 
     Raises
     ------
-    InputError
-        Missing, empty, damaged or truncated file, another format, more than `MAX_PIXELS`
-        pixels, several frames, colour DICOM, or DICOM without pydicom installed.
+    ImageError
+        Missing, empty, damaged or truncated file, another format, more than 100 million pixels,
+        several frames or colour DICOM.
+    MissingReaderError
+        DICOM without pydicom, or without the decoder of its compression, installed.
     """
-    return _decode(_content(path), path)
+    return _decode(_content(path), path, bits)
+
+
+def check_sizes(
+    where: Path, files: Mapping[str, Path], sizes: Mapping[str, tuple[int, int]]
+) -> None:
+    """Refuse files that are not shown with the width and height claimed, by their headers.
+
+    A file that cannot be read passes: it is named, or left out, when it is decoded.
+    """
+    wrong, turned = [], 0
+    for name, path in files.items():
+        try:
+            shown, orientation = shown_size(path)
+        except ImageError:
+            continue
+        turned += orientation > 1
+        has, says = (f"{width} x {height} pixels" for width, height in (shown, sizes[name]))
+        text = f"{name} has {has}, its annotation says {says}"
+        if shown == sizes[name][::-1]:
+            text += ": swapped?"
+            if orientation > 4:
+                text = f"{name} has {says} stored, as its annotation says, but is shown with {has} "
+                text += f"(EXIF orientation {orientation}): its boxes may be drawn on either; "
+                text += "write the file upright, without EXIF, and export again"
+        if shown != sizes[name]:
+            wrong.append(text)
+    refuse(where, wrong)
+    if turned:
+        print(f"note: {turned} images are turned as EXIF says; boxes must be drawn on them so")
+
+
+def shown_size(path: Path) -> tuple[tuple[int, int], int]:
+    """Width and height as shown, and the EXIF orientation (1: upright), from the header alone.
+
+    Raises as `read_grey`; damage behind the header is not met.
+    """
+    with _plainly(path), path.open("rb") as file:
+        if is_dicom(path):
+            return decoders.dicom_size(file), 1
+        with Image.open(file, formats=("PNG", "JPEG")) as image:
+            turned = decoders.orientation(image)
+            return image.size[::-1] if turned > 4 else image.size, turned
+
+
+def is_dicom(path: Path) -> bool:
+    """Is a file DICOM, by its name or by its content?"""
+    return path.suffix.lower() in DICOM_NAMES or _head(path)[128:] == b"DICM"
+
+
+def sample_bits(paths: Iterable[Path]) -> int:
+    """How many bits the samples of some files' 16-bit PNGs use; fewer than 16 are noted in print.
+
+    Radiographs often have 12 bits, which converters write into 16 without scaling them. The
+    largest sample of a whole set tells, where a single dark image could not.
+    """
+    largest = 0
+    for path in (path for path in paths if _is_deep(_head(path))):
+        with suppress(ImageError), _plainly(path), Image.open(path) as image:
+            largest = max(largest, int(np.asarray(image).max()))
+        if decoders.fewest_bits(largest) == 16:
+            break
+    bits = decoders.fewest_bits(largest or 65535)
+    if bits < 16:
+        white = 2**bits - 1
+        print(f"note: 16-bit PNG samples end at {largest}: read as {bits} bits, white is {white}")
+    return bits
 
 
 def to_square(grey: Grey, size: int) -> Grey:
-    """Resize with anti-aliasing (Lanczos) to a square, stretching what is not square.
+    """Resize with anti-aliasing (Lanczos) to (size, size), stretching what is not square.
 
-    Parameters
-    ----------
-    grey
-        uint8 array (height, width).
-    size
-        Side of the result in pixels. Boxes are relative, so that stretching leaves them right.
-
-    Returns
-    -------
-    uint8 array (size, size).
+    Boxes are relative, so that stretching leaves them right.
     """
     resized = Image.fromarray(grey).resize((size, size), Image.Resampling.LANCZOS)
     return np.asarray(resized, dtype=np.uint8)
 
 
-def read_file(path: Path, size: int, square_of: int | None = None) -> tuple[Grey, dict[str, Any]]:
-    """A radiograph file as square grey pixels, and the facts that identify the file.
+def reader(
+    files: Mapping[str, Path], size: int, square_of: int | None = None
+) -> Callable[[str], tuple[Grey, dict[str, Any]]]:
+    """A function from the name of an image to its pixels (size, size) and facts.
+
+    The facts are `file` (name without folder), `width` and `height` (pixels, as shown), `bytes`,
+    `sha256`, and `bits` of a 16-bit PNG that uses fewer. Threads may share the function; it raises
+    as `read_grey`.
 
     Parameters
     ----------
-    path
-        PNG, JPEG or DICOM file.
+    files
+        Image name to file. The bits of 16-bit PNGs are those of all of them, looked up when the
+        first one is met.
     size
         Side of the result in pixels.
     square_of
         Refuse images that are not square or have a smaller side than this (pixels).
-
-    Returns
-    -------
-    pixels
-        uint8 array (size, size).
-    facts
-        `file` (name without folder), `width` and `height` (stored pixels), `bytes`, `sha256`.
-
-    Raises
-    ------
-    InputError
-        As `read_grey`, or the image is not as `square_of` demands.
     """
-    data = _content(path)
-    grey = _decode(data, path)
-    height, width = grey.shape
-    if square_of is not None and (height != width or width < square_of):
-        raise ImageError(
-            path,
-            f"{width} x {height} pixels, expected a square of at least {square_of} "
-            "(a whole radiograph, resized but not cropped)",
-            "cannot be used",
-        )
-    facts = {
-        "file": path.name,
-        "width": width,
-        "height": height,
-        "bytes": len(data),
-        "sha256": hashlib.sha256(data).hexdigest(),
-    }
-    return to_square(grey, size), facts
+    alone = threading.Lock()
+    depth = functools.cache(lambda: sample_bits(files.values()))
+
+    def read(name: str) -> tuple[Grey, dict[str, Any]]:
+        path, bits = files[name], 16
+        data = _content(path)
+        if _is_deep(data):
+            with alone:
+                bits = depth()
+        grey = _decode(data, path, bits)
+        height, width = grey.shape
+        if square_of is not None and (height != width or width < square_of):
+            raise ImageError(
+                path,
+                f"{width} x {height} pixels, expected a square of at least {square_of} "
+                "(a whole radiograph, resized but not cropped)",
+                "cannot be used",
+            )
+        facts = {
+            "file": path.name,
+            "width": width,
+            "height": height,
+            "bytes": len(data),
+            "sha256": hashlib.sha256(data).hexdigest(),
+        }
+        return to_square(grey, size), facts | ({"bits": bits} if bits < 16 else {})
+
+    return read
 
 
 def _content(path: Path) -> bytes:
     """The bytes of a regular file."""
-    if path.is_dir():
-        raise ImageError(path, "it is a folder")
     if path.exists() and not path.is_file():
-        raise ImageError(path, "it is not a regular file")
+        raise ImageError(path, f"it is {'a folder' if path.is_dir() else 'not a regular file'}")
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -141,125 +202,58 @@ def _content(path: Path) -> bytes:
     return data
 
 
-def _decode(data: bytes, path: Path) -> Grey:
-    """Dispatch on the content, and turn whatever a decoder raises into one line."""
-    is_dicom = data[128:132] == b"DICM" or path.suffix.lower() in (".dcm", ".dicom")
+def _head(path: Path) -> bytes:
+    """The first bytes of a file, enough to tell its kind; none where it cannot be read."""
+    with suppress(OSError), path.open("rb") as file:
+        return file.read(132)
+    return b""
+
+
+def _is_deep(head: bytes) -> bool:
+    """Is a file that begins like this a 16-bit grey PNG?"""
+    return head.startswith(PNG) and head[24:26] == b"\x10\x00"
+
+
+def _decode(data: bytes, path: Path, bits: int | None = None) -> Grey:
+    """Dispatch on the content."""
+    with _plainly(path):
+        if data.startswith((PNG, JPEG)):
+            return decoders.decode_picture(data, bits)
+        if data[128:132] == b"DICM" or path.suffix.lower() in DICOM_NAMES:
+            return decoders.decode_dicom(data)
+        other = ""
+        with suppress(Exception), Image.open(io.BytesIO(data)) as image:
+            other = f" but {image.format}: write it as PNG"
+        raise InputError(f"not a PNG, JPEG or DICOM file{other}")
+
+
+@contextmanager
+def _plainly(path: Path) -> Iterator[None]:
+    """Turn whatever a decoder raises into one line with the path, and its warnings into none."""
     try:
         with _quiet():
-            if data.startswith((PNG, JPEG)):
-                return _decode_picture(data)
-            if is_dicom:
-                return _decode_dicom(data)
-    except _RefusedError as error:
-        raise ImageError(path, str(error)) from error
+            yield
     except ImportError as error:
-        raise MissingReaderError(
-            f"{path}: cannot be read as an image: DICOM needs pydicom: pip install 'clnlib[dicom]'"
-        ) from error
+        raise MissingReaderError(f"{path}: cannot be read as an image: {error}") from error
     except MemoryError:
         raise
     # Damaged files make Pillow and pydicom raise nearly any exception there is.
     except Exception as error:
         raise ImageError(path, _plain(error)) from error
-    raise ImageError(path, "not a PNG, JPEG or DICOM file")
-
-
-class _RefusedError(Exception):
-    """A reason that is already in plain words."""
 
 
 def _plain(error: Exception) -> str:
     """A decoder's exception as one plain line."""
     text = str(error).strip() or type(error).__name__
+    if isinstance(error, InputError):
+        return text
+    if isinstance(error, Image.DecompressionBombError):
+        return f"more than {decoders.MAX_PIXELS:,} pixels"
     if isinstance(error, UnidentifiedImageError):
         return "the header is damaged or truncated"
     if "truncated" in text.lower():
         return "the file is truncated"
     return f"the file is damaged or unsupported: {text}"
-
-
-def _refuse_bomb(width: int, height: int) -> None:
-    if width * height > MAX_PIXELS:
-        raise _RefusedError(f"{width} x {height} pixels are more than {MAX_PIXELS:,}")
-
-
-def _decode_picture(data: bytes) -> Grey:
-    """PNG or JPEG bytes to grey."""
-    # Pillow's loader is content once it has the last row, whatever is cut off behind it.
-    if data.startswith(PNG) and PNG_END not in data:
-        raise _RefusedError("the file is truncated")
-    try:
-        image = Image.open(io.BytesIO(data), formats=("PNG", "JPEG"))
-    except Image.DecompressionBombError as error:
-        raise _RefusedError(f"more than {MAX_PIXELS:,} pixels") from error
-    with image:
-        _refuse_bomb(*image.size)
-        image.load()
-        if image.mode.startswith("I"):
-            samples = np.asarray(image).astype(np.uint32)
-            return ((samples + 128) // 257).astype(np.uint8)
-        if image.has_transparency_data:
-            black = Image.new("RGBA", image.size, (0, 0, 0, 255))
-            grey = Image.alpha_composite(black, image.convert("RGBA")).convert("L")
-        else:
-            grey = image.convert("L")
-        return np.asarray(grey, dtype=np.uint8)
-
-
-def _decode_dicom(data: bytes) -> Grey:
-    """DICOM bytes to grey, as the file asks to be shown."""
-    from pydicom import dcmread
-    from pydicom.errors import InvalidDicomError
-    from pydicom.pixels import apply_modality_lut
-
-    try:
-        dataset = dcmread(io.BytesIO(data))
-    except InvalidDicomError as error:
-        raise _RefusedError("no DICOM header (DICM at byte 128)") from error
-    if "PixelData" not in dataset:
-        raise _RefusedError("a DICOM file without pixel data, or cut off before it")
-    frames, kind = int(dataset.get("NumberOfFrames") or 1), dataset.PhotometricInterpretation
-    if frames != 1:
-        raise _RefusedError(f"{frames} frames; a radiograph has one")
-    if kind not in ("MONOCHROME1", "MONOCHROME2"):
-        raise _RefusedError(f"DICOM with {kind} pixels; MONOCHROME1 or MONOCHROME2 is needed")
-    _refuse_bomb(dataset.Columns, dataset.Rows)
-    values = np.asarray(apply_modality_lut(dataset.pixel_array, dataset))
-    if values.ndim != 2:
-        raise _RefusedError(f"pixel data of shape {values.shape}; a radiograph has two dimensions")
-    brightness = _shown(values, dataset)
-    if not np.isfinite(brightness).all():
-        raise _RefusedError("its rescale or window values give no finite brightness")
-    shown = np.rint(np.clip(brightness, 0, 1) * 255).astype(np.uint8)
-    return 255 - shown if kind == "MONOCHROME1" else shown
-
-
-def _shown(values: NDArray[Any], dataset: Any) -> NDArray[np.float64]:
-    """Modality values to brightness in [0, 1] by the stored LUT or window, else their range."""
-    from pydicom.pixels import apply_windowing
-
-    if dataset.get("VOILUTSequence"):
-        return _looked_up(values, dataset.VOILUTSequence[0])
-    if None not in (dataset.get("WindowCenter"), dataset.get("WindowWidth")):
-        # The output range depends on half a dozen attributes: pydicom's answer for values far
-        # outside any window is that range (and stays right for a negative rescale slope).
-        with np.errstate(over="ignore"):
-            black, white = apply_windowing(np.array([-1e12, 1e12]), dataset)
-            windowed = apply_windowing(values, dataset)
-        return np.asarray((windowed - black) / (white - black), dtype=np.float64)
-    low, high = float(values.min()), float(values.max())
-    return (values.astype(np.float64) - low) / ((high - low) or 1.0)
-
-
-def _looked_up(values: NDArray[Any], item: Any) -> NDArray[np.float64]:
-    """Apply a VOI LUT (pydicom 3.0's own wraps around when 12-bit input has 8-bit output)."""
-    _, first, depth = item.LUTDescriptor
-    if isinstance(item.LUTData, bytes):
-        table = np.frombuffer(item.LUTData, dtype="<u2")
-    else:
-        table = np.asarray(item.LUTData)
-    rows = np.clip(np.rint(values).astype(np.int64) - first, 0, len(table) - 1)
-    return np.asarray(table[rows] / (2.0**depth - 1), dtype=np.float64)
 
 
 _quiet_lock, _quiet_stack = threading.Lock(), ExitStack()

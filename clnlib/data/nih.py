@@ -3,6 +3,7 @@
 Source: Wang et al., ChestX-ray8, CVPR 2017, and the NIH Clinical Center; see `tables/README.md`.
 """
 
+import filecmp
 import gzip
 import os
 import re
@@ -14,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from clnlib import paths
-from clnlib.errors import InputError, not_allowed, shortened
+from clnlib.errors import InputError, not_allowed, refuse, shortened
 from clnlib.findings import BOXED, NO_FINDING, normalise
 
 TABLES = Path(__file__).resolve().parent / "tables"
@@ -91,10 +92,7 @@ class _Table:
 
     def done(self) -> None:
         """Raise one error for all problems, in the order of the lines."""
-        if self.problems:
-            texts = [text for _, text in sorted(self.problems)]
-            rest = f"; and {len(texts) - 10} more" if len(texts) > 10 else ""
-            raise InputError(f"{self.path}: {'; '.join(texts[:10])}{rest}")
+        refuse(self.path, (text for _, text in sorted(self.problems)))
 
 
 def _read_rows(path: Path) -> dict[int, list[str]]:
@@ -262,37 +260,33 @@ def find_images(folder: Path | None = None) -> dict[str, Path]:
     Returns
     -------
     dict
-        Stem to file (.png, .jpg, .jpeg, in any case), sorted by stem. Of several files with
-        one stem the largest in bytes is taken, then the first by path.
+        Stem to file (.png, .jpg, .jpeg, in any case), sorted by stem.
 
     Raises
     ------
     InputError
-        No such folder, one that cannot be read, or no image with such a name.
+        No such folder, one that cannot be read, no image with such a name, or several files of
+        one stem that are not equal in bytes: a mask, a smaller copy, a picture of the boxes.
     """
     top = paths.nih_dir() if folder is None else Path(folder)
-    found: dict[str, list[str]] = {}
+    found: dict[str, list[Path]] = {}
     seen: set[str] = set()  # real paths, so that a link to a folder above cannot loop
     for place, folders, files in os.walk(top, onerror=_unreadable, followlinks=True):
         # sorted: which of two links to one folder is walked must not depend on the disk
         folders[:] = [] if (real := os.path.realpath(place)) in seen else sorted(folders)
         seen.add(real)
-        for name in files:
-            if match := _FILE.fullmatch(name):
-                found.setdefault(match[1], []).append(os.path.join(place, name))
+        for match in filter(None, map(_FILE.fullmatch, files)):
+            found.setdefault(match[1], []).append(Path(place, match[0]))
     if not found:
         raise InputError(
             f"{top}: no file named like 00000032_037.png, .jpg or .jpeg in or below it"
         )
-    for many in found.values():
-        if len(many) > 1:  # else no need to ask the disk 112,120 times for a size
-            many.sort(key=lambda path: (-_size(path), path))
-    return {stem: Path(many[0]) for stem, many in sorted(found.items())}
-
-
-def _size(path: str) -> int:
-    """Bytes of a file; -1 for a link to nowhere."""
-    return os.path.getsize(path) if os.path.exists(path) else -1
+    # only of several files the disk is asked whether they exist: a link may lead nowhere
+    several = {s: sorted(filter(os.path.exists, f)) or f for s, f in found.items() if len(f) > 1}
+    pairs = [(first, other) for _, (first, *others) in sorted(several.items()) for other in others]
+    differ = (f"{a} and {b} differ" for a, b in pairs if not filecmp.cmp(a, b, shallow=False))
+    refuse(f"{top}: which file is the radiograph? Move the other elsewhere", differ)
+    return {stem: several.get(stem, many)[0] for stem, many in sorted(found.items())}
 
 
 def _unreadable(error: OSError) -> None:

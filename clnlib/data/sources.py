@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from clnlib import io, paths
 from clnlib.data import coco, nih, phantom
-from clnlib.data.images import read_file
+from clnlib.data.images import reader
 from clnlib.data.splits import held_out, make_split, split_sha256
 from clnlib.data.store import Content, Store, build_store
 from clnlib.errors import InputError, shortened
@@ -193,13 +193,9 @@ def _files(
     files: Mapping[str, Path], size: int, square_of: int | None
 ) -> tuple[Read, dict[str, Any]]:
     """How to read files, and the hash of their names and contents."""
-
-    def read(image: str) -> tuple[NDArray[np.uint8], dict[str, Any]]:
-        return read_file(files[image], size, square_of)
-
     contents = io.content_sha256(files.values())
     named = io.digest(f"{image} {contents[files[image]]}" for image in sorted(files))
-    return read, {"files": named, "resize": "lanczos"}
+    return reader(files, size, square_of), {"files": named, "resize": "lanczos"}
 
 
 def _nih_files(images: Sequence[str]) -> dict[str, Path]:

@@ -10,6 +10,7 @@ from clnlib.errors import InputError, not_allowed
 
 PARTS = ("train", "validation", "test")
 PROTOCOLS = ("patient", "image", "box")
+UNKNOWN = "unknown"
 
 
 def make_split(boxes: pd.DataFrame, protocol: str = "patient", seed: int = 0) -> pd.DataFrame:
@@ -18,7 +19,8 @@ def make_split(boxes: pd.DataFrame, protocol: str = "patient", seed: int = 0) ->
     Parameters
     ----------
     boxes
-        The box frame: one row per box, with at least `image`, `patient`, `finding`.
+        The box frame: one row per box, with at least `image`, `patient`, `finding`. A patient
+        named like its image is unknown: the image is divided by itself, and a note printed.
     protocol
         What may not lie in two parts: "patient" (default), "image" (as section 2.1 words it) or
         "box" (what the paper's printed numbers admit).
@@ -45,15 +47,26 @@ def make_split(boxes: pd.DataFrame, protocol: str = "patient", seed: int = 0) ->
         if protocol != "box"
         else np.arange(len(frame)).astype(str)
     )
+    units = {"patient": "patients", "image": "images", "box": "boxes"}[protocol]
+    if unknown := boxes.loc[unknown_patients(boxes), "image"].nunique():
+        units = units.replace("patients", "images (patients unknown)")
+        print(
+            f"note: patients unknown: {unknown} of {boxes['image'].nunique()} images name none, "
+            "so that parts may share patients; give `patient` in the images' entries",
+            flush=True,
+        )
     findings = frame["finding"].to_numpy()
     part = np.full(len(frame), "train", dtype=object)
-    part[held_out(findings, groups, 5, seed)] = "test"
-    rest = np.flatnonzero(part == "train")
-    part[rest[held_out(findings[rest], groups[rest], 10, seed)]] = "validation"
+    what = f"{len(set(groups))} {units}"
+    for name, share in (("test", 5), ("validation", 10)):
+        rest = np.flatnonzero(part == "train")
+        part[rest[held_out(findings[rest], groups[rest], share, seed, what)]] = name
     return boxes.assign(part=pd.Series(part, index=order, dtype="str").reindex(boxes.index))
 
 
-def held_out(labels: np.ndarray, groups: np.ndarray, share: int, seed: int) -> np.ndarray:
+def held_out(
+    labels: np.ndarray, groups: np.ndarray, share: int, seed: int, what: str = "the patients"
+) -> np.ndarray:
     """The rows of one fold of `share`, stratified by label, no group in two folds.
 
     Parameters
@@ -65,6 +78,8 @@ def held_out(labels: np.ndarray, groups: np.ndarray, share: int, seed: int) -> n
         not stratified by.
     seed
         0 or more.
+    what
+        All the groups there are, in the error's words.
 
     Returns
     -------
@@ -75,17 +90,22 @@ def held_out(labels: np.ndarray, groups: np.ndarray, share: int, seed: int) -> n
     have = len(set(groups))
     if have < share:
         raise InputError(
-            f"the split needs {share} patients (images, boxes under other protocols) or more "
-            f"to set one {share}th of them aside, there are {have}"
+            f"too few to split: of {what} {have} are left, {share} or more are needed; give more "
+            "or choose another protocol"
         )
     if pd.Series(labels).value_counts().max() < share:
         labels = np.zeros(len(labels))  # too few of each to stratify by
     folds = StratifiedGroupKFold(n_splits=share, shuffle=True, random_state=seed)
     with warnings.catch_warnings():
-        # Rare findings are told by `thin_findings`, in the reader's own words.
+        # `thin_findings` says it, in plainer words
         warnings.filterwarnings("ignore", message="The least populated class")
         _, rows = next(folds.split(np.zeros(len(labels)), labels, groups))
     return np.sort(rows)
+
+
+def unknown_patients(boxes: pd.DataFrame) -> pd.Series:
+    """Rows whose patient is not known: they bear the name of their image instead."""
+    return boxes["patient"] == boxes["image"]
 
 
 def thin_findings(split: pd.DataFrame) -> list[str]:
@@ -114,10 +134,10 @@ def leakage(split: pd.DataFrame) -> pd.DataFrame:
         One row for "validation" and "test"; columns `boxes`, `images`, `patients` (their
         numbers), `images_shared`, `patients_shared` (also in training), `boxes_on_shared_images`
         and `boxes_of_shared_patients` (boxes the network may have seen the image or the patient
-        of).
+        of). Whatever counts patients is "unknown" where one patient of the split is.
     """
     train = split[split["part"] == "train"]
-    rows = {}
+    rows: dict[str, dict[str, int | str]] = {}
     for part in PARTS[1:]:
         own = split[split["part"] == part]
         same_image = own["image"].isin(train["image"])
@@ -131,4 +151,6 @@ def leakage(split: pd.DataFrame) -> pd.DataFrame:
             "boxes_on_shared_images": int(same_image.sum()),
             "boxes_of_shared_patients": int(same_patient.sum()),
         }
-    return pd.DataFrame(rows).T
+        if unknown_patients(split).any():
+            rows[part] |= {column: UNKNOWN for column in rows[part] if "patients" in column}
+    return pd.DataFrame.from_dict(rows, orient="index")

@@ -9,12 +9,20 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from clnlib import io, runs
-from clnlib.data.images import read_grey, to_square
+from clnlib.data.images import (
+    DICOM_NAMES,
+    ImageError,
+    is_dicom,
+    read_grey,
+    sample_bits,
+    to_square,
+)
 from clnlib.errors import InputError, shortened
 from clnlib.model.network import build_cln
 from clnlib.parameters import Predict
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".dcm", ".dicom")
+# what a folder's files are tried by; the last ones only so that they are named as not supported
+SUFFIXES = (".png", ".jpg", ".jpeg", *DICOM_NAMES, ".tif", ".tiff", ".bmp", ".gif", ".webp", ".jp2")
 BATCH = 16
 RESEARCH_ONLY = (
     "Research software: not a medical device, not validated for any clinical use. It names one of "
@@ -48,16 +56,20 @@ def predict(parameters: Predict) -> pd.DataFrame:
     Raises
     ------
     InputError
-        The run is not a finished train run, there is no image, or none can be read.
+        The run is not a finished train run, there is no image, none can be read, or a package to
+        read one with is not installed.
     """
     run = runs.read(parameters.run)
     files = image_files(parameters.images)
+    inside = sorted(Path(parameters.images).expanduser().glob("[!.]*/"))
+    if folders := [path.name for path in inside]:
+        print(f"note: not looked into: {shortened(folders)}")
     model = load_model(run)
-    size = run.train.size
+    bits = sample_bits(files)
     rows: list[dict[str, Any]] = []
     with tqdm(desc="images", total=len(files), delay=1) as progress:
         for start in range(0, len(files), BATCH):
-            rows += _batch(model, files[start : start + BATCH], size, run.findings)
+            rows += _batch(model, files[start : start + BATCH], bits, run)
             progress.update(len(rows) - start)
     table = pd.DataFrame(rows)
     unread = table[table["problem"] != ""]
@@ -72,7 +84,11 @@ def predict(parameters: Predict) -> pd.DataFrame:
 
 
 def image_files(images: str) -> list[Path]:
-    """The image itself, or every PNG, JPEG and DICOM file right in the folder, by name."""
+    """The image itself, or every picture and DICOM file right in the folder, by name.
+
+    DICOM is told by its content, whatever the name. Hidden files, and the DICOMDIR of a disc, are
+    left out; subfolders are not looked into.
+    """
     if not images:
         raise InputError("images: nothing given; name an image or a folder, -p images PATH")
     path = Path(images).expanduser()
@@ -80,25 +96,24 @@ def image_files(images: str) -> list[Path]:
         return [path]
     if not path.is_dir():
         raise InputError(f"images {images}: no such file or folder")
-    files = sorted(p for p in path.iterdir() if p.suffix.lower() in SUFFIXES)
+    shown = [p for p in sorted(path.iterdir()) if p.name[0] != "." and p.name != "DICOMDIR"]
+    files = [p for p in shown if p.is_file() and (p.suffix.lower() in SUFFIXES or is_dicom(p))]
     if not files:
-        raise InputError(f"images {images}: no {', '.join(SUFFIXES)} file in this folder")
+        raise InputError(f"images {images}: no PNG, JPEG or DICOM file in this folder")
     return files
 
 
-def _batch(
-    model: Any, files: list[Path], size: int, findings: tuple[str, ...]
-) -> list[dict[str, Any]]:
+def _batch(model: Any, files: list[Path], bits: int, run: runs.Run) -> list[dict[str, Any]]:
     """Rows of a few files; an unreadable one gets its problem instead of a prediction."""
     rows: list[dict[str, Any]] = []
     squares: list[NDArray[np.uint8]] = []
     for file in files:
         row: dict[str, Any] = {"image": file.name, "problem": ""}
         try:
-            grey = read_grey(file)
+            grey = read_grey(file, bits)
             row["height"], row["width"] = grey.shape
-            squares.append(to_square(grey, size))
-        except InputError as error:
+            squares.append(to_square(grey, run.train.size))
+        except ImageError as error:
             row["problem"] = str(error)
         rows.append(row)
     if not squares:
@@ -107,9 +122,9 @@ def _batch(
     read = (row for row in rows if not row["problem"])
     for row, probabilities, box in zip(read, out["finding"], out["box"], strict=True):
         likeliest = int(probabilities.argmax())
-        row |= {"finding": findings[likeliest], "probability": float(probabilities[likeliest])}
+        row |= {"finding": run.findings[likeliest], "probability": float(probabilities[likeliest])}
         row |= _pixels(box, row["width"], row["height"])
-        row |= {runs.PROBABILITY + f: float(probabilities[k]) for k, f in enumerate(findings)}
+        row |= {runs.PROBABILITY + f: float(probabilities[k]) for k, f in enumerate(run.findings)}
     return rows
 
 

@@ -36,8 +36,8 @@ def load(model: Any, backbone: str, weights: str | None) -> None:
     Raises
     ------
     InputError
-        Nothing to read there, another backbone's weights, or any array of another number or
-        shape; then nothing has been loaded.
+        Nothing to read there, a whole saved model, another backbone's weights, an array of
+        another number or shape, or a value that is not finite; then nothing has been loaded.
     """
     if weights is None:
         return
@@ -66,6 +66,8 @@ def _set(model: Any, arrays: Arrays, where: str, backbone: str) -> None:
                 f"{where}: {array.shape} where {title} has {tuple(variable.shape)} "
                 f"({variable.path})"
             )
+        if not np.isfinite(array).all():
+            raise InputError(f"{where}: {variable.path} has values that are no finite numbers")
     for variable, array in zip(variables, arrays, strict=True):
         variable.assign(array)
 
@@ -88,15 +90,16 @@ def _imagenet(backbone: str) -> Arrays:
 def _file(path: Path, backbone: str) -> Arrays:
     """A weight file of the backbone's `keras.applications` model without its top."""
     whose = f"weights {path}: not the weights of {backbones.get(backbone).title} without its top"
-    if path.suffix == ".keras":
-        raise InputError(
-            f"weights {path}: a whole saved model; write its backbone's weights with "
-            "backbone.save_weights('<name>.weights.h5') and name that file"
-        )
     donor = backbones.application(backbone)
     try:
-        found, old_format = _layout(path)
-        if not old_format:
+        found, attributes = ({}, ["model_config"]) if path.suffix == ".keras" else _layout(path)
+        if "model_config" in attributes:
+            raise InputError(
+                f"weights {path}: a whole saved model; load it with keras.models.load_model, write "
+                "its backbone's weights with backbone.save_weights('<name>.weights.h5') and name "
+                "that file"
+            )
+        if "layer_names" not in attributes:  # else Keras 2's format
             # Keras skips what does not fit with a warning, so the layouts are compared first.
             with TemporaryDirectory() as folder:
                 donor.save_weights(Path(folder) / "expected.weights.h5")
@@ -106,15 +109,17 @@ def _file(path: Path, backbone: str) -> Arrays:
                     told = [layout.get(name, "no array") for layout in (found, expected)]
                     raise InputError(f"{whose}: found {told[0]}, expected {told[1]} at {name}")
         donor.load_weights(path)
-    except (OSError, ValueError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"{whose}: {str(error).strip().splitlines()[0]}") from None
+    except (MemoryError, InputError):
+        raise
+    # Damaged files make HDF5 and Keras raise nearly any exception there is.
+    except Exception as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise InputError(f"{whose}: {reason}") from None
     return list(donor.get_weights())
 
 
-def _layout(path: Path) -> tuple[dict[str, tuple[int, ...]], bool]:
-    """Name and shape of every array in an HDF5 file but the optimiser's; is it Keras 2's format."""
+def _layout(path: Path) -> tuple[dict[str, tuple[int, ...]], list[str]]:
+    """Name and shape of every array in an HDF5 file but the optimiser's, and its attributes."""
     import h5py
 
     shapes: dict[str, tuple[int, ...]] = {}
@@ -125,7 +130,7 @@ def _layout(path: Path) -> tuple[dict[str, tuple[int, ...]], bool]:
 
     with h5py.File(path, "r") as file:
         file.visititems(visit)
-        return shapes, "layer_names" in file.attrs
+        return shapes, list(file.attrs)
 
 
 def _run(weights: str, backbone: str) -> Arrays:
