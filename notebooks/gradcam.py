@@ -127,7 +127,7 @@ for name in placed:
 # Each finding's median test box by the head's IoU, with the heat map of the true finding and the
 # box at 127.
 
-# %% tags=["shows-images"] mystnb={"image": {"alt": "One radiograph per finding under its heat map, with the true box in green, the box head's in orange and the heat map's in blue."}}
+# %% tags=["shows-images", "nbval-ignore-output"] mystnb={"image": {"alt": "One radiograph per finding under its heat map, with the true box in green, the box head's in orange and the heat map's in blue."}}
 for name in placed:
     run = chosen[name]
     test = run.part("test")
