@@ -13,7 +13,7 @@ them elsewhere without weights.
 import argparse
 from pathlib import Path
 
-from clnbook import summary
+from clnbook import publish, summary
 from clnbook.studies import Study, load_study
 from clnlib import paths, runs
 
@@ -37,7 +37,7 @@ def main() -> None:
         folder = paths.runs() / study.name
     if given.publish:
         for done in sorted(folder.glob("*/done")):
-            runs.publish(runs.read(done.parent), given.publish)
+            publish.published(runs.read(done.parent), given.publish)
     found = [runs.read(done.parent) for done in sorted(folder.glob("*/done"))]
     table = summary.by_setting([run for run in found if run.stage == "train"])
     print(table.to_string(float_format="%.3f", na_rep="-"))

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from clnbook import names, published
+from clnbook import names, paired, published
 from clnbook.style import COLUMN, MISSING, OTHER, PREDICTED, TRUE, Page, cells, change, page
 from clnbook.summary import ACCURACY, AUC, FEW, interval
 from clnlib.findings import BOXED
@@ -63,7 +63,7 @@ def table(
     rows: list[dict[str, object]] = []
     for place, alike in _settings(runs):
         for run in alike[1:]:
-            bootstrap.paired_rows(alike[0], run)
+            paired.paired_rows(alike[0], run)
         samples: dict[float, list[NDArray[np.float64]]] = {}
         for run in sorted(alike, key=lambda run: run.train.lam):
             samples.setdefault(run.train.lam, []).append(_samples(run, conventions, resamples))

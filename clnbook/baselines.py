@@ -11,10 +11,10 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from clnbook import published
+from clnbook.blind_boxes import BASELINES, BEST, fitted, predict
 from clnbook.style import MISSING, SERIES, Label, Page, cells, label_right, page
 from clnbook.summary import NETWORK, interval
 from clnlib.metrics import bootstrap
-from clnlib.metrics.baselines import BASELINES, BEST, fitted, predict
 from clnlib.metrics.localisation import MEAN, PAPER, THRESHOLDS, given_finding, samples
 from clnlib.parameters import Conventions
 from clnlib.runs import Run

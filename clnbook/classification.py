@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from clnbook import published
+from clnbook import bca, published
 from clnbook.style import (
     BLIND,
     MISSING,
@@ -59,7 +59,7 @@ def table(
     test = run.part("test")
     rows, is_true = truth(test, run.findings, conventions.rows)
     drawn = bootstrap.counts(rows["patient"], resamples)
-    every = np.concatenate([drawn, bootstrap.jackknife_counts(rows["patient"])])
+    every = np.concatenate([drawn, bca.jackknife_counts(rows["patient"])])
     each = [
         bootstrap.auc(is_true[:, k], rows[PROBABILITY + f], every)
         for k, f in enumerate(run.findings)
@@ -69,7 +69,7 @@ def table(
     lines = []
     for finding, areas, true in zip((*run.findings, MEAN), columns, number, strict=True):
         samples, left = np.split(areas, [len(drawn)])
-        _, bca_low, bca_high = bootstrap.bca(samples, left)
+        _, bca_low, bca_high = bca.bca(samples, left)
         line = {"finding": finding, **interval(samples), "bca low": bca_low, "bca high": bca_high}
         lines.append(line | {"n_true": int(true), "undefined": bootstrap.undefined(samples)})
     frame = pd.DataFrame(lines)

@@ -36,7 +36,8 @@ def beside(fresh: Sequence[Run]) -> list[str]:
     return [
         "This page was made on this machine, and its numbers may differ from the committed ones: "
         "another processor rounds differently, and training enlarges the difference. "
-        f"This machine: {', '.join(devices)}; the committed records: {', '.join(others) or NONE}.",
+        f"This machine: {', '.join(devices)}; the committed records: {', '.join(others) or NONE}. "
+        "Means are over findings on the test part; box coordinates are relative to the image.",
         "",
         "| run | mean AUC | committed | mean IoU | committed | probabilities differ by at most "
         "| box coordinates differ by at most |",
@@ -78,7 +79,7 @@ def _differences(run: Run, older: Run | None) -> list[str]:
 
 def _largest(new: pd.DataFrame, old: pd.DataFrame, columns: Sequence[str]) -> str:
     names = list(columns)
-    return f"{np.abs(new[names].to_numpy(float) - old[names].to_numpy(float)).max():.2g}"
+    return f"{np.abs(new[names].to_numpy(float) - old[names].to_numpy(float)).max():.3g}"
 
 
 def _test_means(run: Run) -> dict[str, float]:

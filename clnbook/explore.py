@@ -12,12 +12,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from clnbook import classification, localisation, names
+from clnbook import blind_boxes, classification, localisation, names
 from clnbook.summary import ACCURACY, BLIND_BOX
 from clnlib import paths, runs
 from clnlib.data import sources
 from clnlib.io import write_text
-from clnlib.metrics import baselines, bootstrap
+from clnlib.metrics import bootstrap
 from clnlib.metrics.localisation import MEAN, THRESHOLDS
 from clnlib.runs import PREDICTED_BOX, TRUE_BOX, Run
 
@@ -95,7 +95,7 @@ def _boxes(run: Run, title: str, shown: pd.DataFrame) -> dict[str, Any]:
 
 
 def _examples(run: Run, shown: pd.DataFrame) -> list[dict[str, Any]]:
-    blind = baselines.blind(run.predictions).loc[shown.index, PREDICTED_BOX].to_numpy(dtype=float)
+    blind = blind_boxes.blind(run.predictions).loc[shown.index, PREDICTED_BOX].to_numpy(dtype=float)
     true = shown[TRUE_BOX].to_numpy(dtype=float)
     pixels: list[str | None] = [None] * len(shown)
     if run.parameters.dataset == "phantom":  # no radiograph's pixels may lie on a page

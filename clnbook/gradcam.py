@@ -181,7 +181,7 @@ def styled_beside(table: pd.DataFrame, title: str) -> Page:
 
 
 def styled_randomisation(frame: pd.DataFrame, title: str) -> Page:
-    """Mean and spread of the correlation per stage of `clnlib.model.gradcam.randomisation`."""
+    """Mean and spread of the correlation per stage of `clnbook.cams.randomisation`."""
     each = frame.groupby("stage", sort=False)["correlation"]
     table = each.agg(["mean", "std", "count"]).rename_axis("weights shuffled")
     table["undefined"] = each.size() - table["count"]

@@ -56,21 +56,11 @@ def page(executed: Path, name: str, study: str = SITE, records: Sequence[runs.Ru
     drawn = only_phantoms(book)
     book.metadata = _dict({"kernelspec": book.metadata["kernelspec"]})
     for number, cell in enumerate(book.cells):
-        tags = [t for t in cell.metadata.get("tags", []) if not t.startswith("papermill-")]
-        kept = {"mystnb": cell.metadata["mystnb"]} if "mystnb" in cell.metadata else {}
-        cell.metadata = _dict(kept | ({"tags": tags} if tags else {}))
         cell["id"] = f"cell-{number:02d}"
+        _fold(cell)
         if cell.cell_type == "code":
-            prompts = [HIDDEN[tag] for tag in tags if tag in HIDDEN]
-            is_long = len(cell.source.splitlines()) > CALLS
-            if is_long and not prompts and "remove-input" not in tags:
-                prompts = ["Code"]
-            for prompt in prompts:
-                cell.metadata["tags"] = [*tags, "hide-input"]
-                cell.metadata["mystnb"] = kept.get("mystnb", {}) | {"code_prompt_show": prompt}
-            wanted = [_clean(output, executed) for output in cell.outputs if _wanted(output)]
-            cell.outputs = _joined(wanted)
-            if IMAGES in tags and not drawn:
+            cell.outputs = _joined([_clean(o, executed) for o in cell.outputs if _wanted(o)])
+            if IMAGES in cell.metadata.get("tags", []) and not drawn:
                 _take_pictures(cell, executed)
     files = f"- {{download}}`the notebook of this page <{name}.ipynb>`"
     if csv(book):
@@ -121,6 +111,18 @@ def _parameters(book: Any) -> dict[str, Any]:
             names = line.targets if isinstance(line, ast.Assign) else [line.target]
             given |= dict.fromkeys(map(ast.unparse, names), ast.literal_eval(line.value))
     return given
+
+
+def _fold(cell: Any) -> None:
+    """Leave a cell the metadata that a page needs; fold its parameters, or its code if long."""
+    tags = [t for t in cell.metadata.get("tags", []) if not t.startswith("papermill-")]
+    shown = cell.metadata.get("mystnb", {})
+    prompt = next((HIDDEN[tag] for tag in tags if tag in HIDDEN), None)
+    is_long = cell.cell_type == "code" and len(cell.source.splitlines()) > CALLS
+    if prompt or (is_long and "remove-input" not in tags):
+        tags, shown = [*tags, "hide-input"], shown | {"code_prompt_show": prompt or "Code"}
+    kept = {"mystnb": shown, "tags": tags}
+    cell.metadata = _dict({name: value for name, value in kept.items() if value})
 
 
 def _take_pictures(cell: Any, executed: Path) -> None:

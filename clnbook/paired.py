@@ -13,7 +13,73 @@ from clnlib.metrics import localisation as metrics
 from clnlib.metrics.classification import mean_auc_samples
 from clnlib.metrics.localisation import PAPER, samples
 from clnlib.parameters import Conventions
-from clnlib.runs import Run
+from clnlib.runs import TRUE_BOX, Run
+
+
+def paired_rows(a: Run, b: Run, part: str = "test") -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The rows of a part of two runs in the same order: row k of both is the same box.
+
+    So the same matrix of `counts` serves both runs, which makes a comparison paired.
+
+    Raises
+    ------
+    InputError
+        The runs differ in the part's rows (image, patient, finding, box), or phantoms, which bear
+        the names and boxes of the radiographs, would be compared with these.
+    """
+    names = f"runs {a.folder.name} and {b.folder.name}"
+    if len({run.parameters.dataset == "phantom" for run in (a, b)}) > 1:
+        raise InputError(f"{names}: not comparable, one has seen phantoms, the other radiographs")
+    keys = ["image", "patient", "finding", *TRUE_BOX]
+    left, right = (run.part(part).sort_values(keys, ignore_index=True) for run in (a, b))
+    if not left[keys].equals(right[keys]):
+        shared = len(left[keys].merge(right[keys], on=keys))
+        raise InputError(
+            f"{names}: not comparable, of their {len(left)} and {len(right)} {part} rows "
+            f"they share {shared}; compare runs of one data set, protocol and split_seed"
+        )
+    return left, right
+
+
+def difference(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The statistic of run `a` less that of run `b`, resample by resample.
+
+    Both are (1 + R, ...) over the same `counts` of `paired_rows`, and so is the difference; NaN
+    where either is undefined. Other shapes, from other resamples, raise a `ValueError`.
+    """
+    if a.shape != b.shape:
+        raise ValueError(f"samples of shapes {a.shape} and {b.shape} are not paired")
+    return a - b
+
+
+def two_sided_p(samples: NDArray[np.float64]) -> float:
+    """Whether two runs differ: the bootstrap p-value of their difference being zero.
+
+    Parameters
+    ----------
+    samples
+        (1 + R,) from `difference`; entry 0, the data, and NaN are left out.
+
+    Returns
+    -------
+    float
+        Twice the smaller share of resamples at or beyond zero on either side, at most 1; 1 is
+        added to both counts, so that p is never below 2 / (R + 1). NaN without a defined resample.
+
+    References
+    ----------
+    Davison and Hinkley, Bootstrap Methods and their Application (1997), sections 4.2 and 5.4.
+
+    Examples
+    --------
+    >>> two_sided_p(np.array([5.0, *range(1, 40)]))  # none of 39 at or below 0: 2 (1 + 0) / 40
+    0.05
+    """
+    defined = bootstrap.defined(samples[1:])
+    if not len(defined):
+        return np.nan
+    beyond = min((defined <= 0).sum(), (defined >= 0).sum())
+    return float(min(1.0, 2 * (1 + beyond) / (1 + len(defined))))
 
 
 def compare_runs(
@@ -52,15 +118,15 @@ def compare_runs(
     rows = []
     for a, b in itertools.combinations(runs, 2):
         try:
-            boxes = len(bootstrap.paired_rows(a, b)[0])
+            boxes = len(paired_rows(a, b)[0])
         except InputError:
             boxes = 0
         for name, one, other in zip(names, samples[a.folder], samples[b.folder], strict=True):
             numbers = [np.nan] * 6
             if boxes:
-                apart = bootstrap.difference(one, other)
+                apart = difference(one, other)
                 numbers = [one[0], other[0], *bootstrap.interval(apart)]
-                numbers.append(bootstrap.two_sided_p(apart))
+                numbers.append(two_sided_p(apart))
             rows.append([name, a.folder.name, b.folder.name, *numbers, boxes])
     columns = ["quantity", "a", "b", "value_a", "value_b", "difference", "low", "high", "p"]
     frame = pd.DataFrame(rows, columns=[*columns, "boxes"])

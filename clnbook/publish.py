@@ -5,6 +5,8 @@ where no run of this machine is seen. Those that need images or weights are what
 executed, from the records that are published with them.
 """
 
+import functools
+import json
 import os
 import shutil
 import subprocess
@@ -16,7 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from clnbook import explore, jobs, pages
-from clnlib import paths, runs
+from clnlib import io, paths, runs
 from clnlib.errors import InputError
 
 Pages = dict[tuple[str, str], Path]  # (study, name of its page) to the executed notebook
@@ -45,10 +47,25 @@ def publish(study: str, imagenet: str | None = None) -> None:
         plan = jobs.plan(study, imagenet)
         executed = _executed_by_jobs(plan)
         for name in plan.runs:
-            runs.publish(runs.read(paths.runs() / study / name), paths.results() / study)
+            published(runs.read(paths.runs() / study / name), paths.results() / study)
     with _committed_records_alone():
         reading = [(study, name) for name in _reading(runs.study(study))]
         _write(_execute([*reading, (pages.SITE, "index")]) | executed)
+
+
+def published(run: runs.Run, folder: Path) -> Path:
+    """Copy a record without its weights into `folder`, e.g. `results/<study>`; returns the copy."""
+    target = folder / run.folder.name
+    shutil.rmtree(target, ignore_errors=True)
+    values = json.loads((run.folder / "parameters.json").read_text(encoding="utf-8"))
+    # Where files lay on one machine is no business of others; their hashes are in the record.
+    short = {k: Path(v).name for k, v in values.items() if Path(str(v)).is_absolute()}
+    io.write_json(target / "parameters.json", values | short)
+    names = ("history.csv", "predictions.parquet", "provenance.json", "done")
+    extras = sorted(path.name for path in run.folder.glob("*.parquet") if path.name not in names)
+    for name in (*extras, *names):
+        io.write_atomically(target / name, functools.partial(shutil.copy, run.folder / name))
+    return target
 
 
 def publish_site() -> None:

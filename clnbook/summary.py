@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from clnbook import names
+from clnbook import blind_boxes, names
 from clnbook.style import Page, cells, page
-from clnlib.metrics import baselines, bootstrap
+from clnlib.metrics import bootstrap
 from clnlib.metrics.classification import mean_auc_samples
 from clnlib.metrics.localisation import PAPER, THRESHOLDS, given_finding, samples
 from clnlib.parameters import Conventions
@@ -53,7 +53,7 @@ def resampled(run: Run, conventions: Conventions, resamples: int) -> Resampled:
     """The test part of a stage-2 run; runs on the same patients share their resamples."""
     rows = run.part("test")
     drawn = bootstrap.counts(rows["patient"], resamples)
-    blind = baselines.blind(run.predictions).loc[rows.index]
+    blind = blind_boxes.blind(run.predictions).loc[rows.index]
     ours = samples(rows, run.findings, conventions, drawn)
     return Resampled(
         rows, drawn, ours, samples(blind, run.findings, given_finding(conventions), drawn)

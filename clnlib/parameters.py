@@ -304,22 +304,3 @@ class Predict(Parameters):
     images: str = _field("", "an image file (PNG, JPEG, DICOM) or a folder of them")
     out: str = _field("predictions", "folder for predictions.csv, predictions.json, pictures")
     show: int = _field(6, "number of pictures to draw, 0 or more", ge=0)
-
-
-def cell(schema: type[Parameters]) -> str:
-    """The source of a notebook's `parameters` cell for a schema.
-
-    Annotations with a choice of types are quoted words because papermill's reader of
-    `--help-notebook` knows no `|`.
-    """
-    lines = []
-    for name, field in schema.model_fields.items():
-        kinds = get_args(field.annotation) if NoneType in get_args(field.annotation) else ()
-        if kinds:
-            kind = f'"{kinds[0].__name__} or None"'
-        else:
-            kind = getattr(field.annotation, "__name__", "str")
-            kind = "str" if kind == "Literal" else kind
-        default = repr(field.default).replace("'", '"')
-        lines.append(f"{name}: {kind} = {default}  # {field.description}")
-    return "\n".join(lines)

@@ -6,7 +6,6 @@ without `done` is never read as a result.
 """
 
 import fnmatch
-import functools
 import json
 import platform
 import shutil
@@ -166,21 +165,6 @@ def _known() -> list[str]:
     """Every finished run under the runs folder, as `<study>/<run>`."""
     root = paths.runs()
     return sorted(p.parent.relative_to(root).as_posix() for p in root.glob("*/*/done"))
-
-
-def publish(run: Run, folder: Path) -> Path:
-    """Copy a record without its weights into `folder`, e.g. `results/<study>`; returns the copy."""
-    target = folder / run.folder.name
-    shutil.rmtree(target, ignore_errors=True)
-    values = json.loads((run.folder / "parameters.json").read_text(encoding="utf-8"))
-    # Where files lay on one machine is no business of others; their hashes are in the record.
-    short = {k: Path(v).name for k, v in values.items() if Path(str(v)).is_absolute()}
-    io.write_json(target / "parameters.json", values | short)
-    names = ("history.csv", "predictions.parquet", "provenance.json", "done")
-    extras = sorted(path.name for path in run.folder.glob("*.parquet") if path.name not in names)
-    for name in (*extras, *names):
-        io.write_atomically(target / name, functools.partial(shutil.copy, run.folder / name))
-    return target
 
 
 def attach(run: Run, name: str, table: pd.DataFrame) -> None:

@@ -10,23 +10,9 @@ from pathlib import Path
 
 import jupytext
 
-from clnlib import parameters
-from clnlib.parameters import Evaluation
+from clnbook.notebooks import SCHEMAS, cell
 
 NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
-SCHEMAS = {
-    "prepare": parameters.Prepare,
-    "finetune": parameters.Finetune,
-    "train": parameters.Train,
-    "predict": parameters.Predict,
-    "localisation": Evaluation,
-    "classification": Evaluation,
-    "significance": Evaluation,
-    "ablation": Evaluation,
-    "gradcam": Evaluation,
-    "complexity": Evaluation,
-    "baselines": Evaluation,
-}
 KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
 
 
@@ -34,11 +20,11 @@ def synced(source: Path) -> tuple[str, str]:
     """The .py with its parameters cell from the schema, and the output-free .ipynb of it."""
     book = jupytext.read(source)
     schema = SCHEMAS.get(source.stem)
-    for number, cell in enumerate(book.cells):
+    for number, each in enumerate(book.cells):
         # Ids from the position: jupytext's are random, and a notebook must not change by itself.
-        cell["id"] = f"cell-{number:02d}"
-        if schema and "parameters" in cell.metadata.get("tags", []):
-            cell.source = parameters.cell(schema)
+        each["id"] = f"cell-{number:02d}"
+        if schema and "parameters" in each.metadata.get("tags", []):
+            each.source = cell(schema)
     book.metadata["kernelspec"] = KERNEL
     names = book.metadata["jupytext"]["cell_metadata_filter"].split(",")
     # jupytext keeps these in a set, whose order changes from process to process.

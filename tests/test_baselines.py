@@ -11,12 +11,12 @@ from records import EVERY, run_of
 from records import FINDINGS as THREE
 
 from clnbook import baselines as page
-from clnbook import published
+from clnbook import blind_boxes, published
+from clnbook.blind_boxes import AGNOSTIC, BASELINES, BEST, MEDIAN, MEDOID
 from clnlib.errors import InputError
 from clnlib.findings import BOXED
-from clnlib.metrics import baselines, boxes
+from clnlib.metrics import boxes
 from clnlib.metrics import localisation as metrics
-from clnlib.metrics.baselines import AGNOSTIC, BASELINES, BEST, MEDIAN, MEDOID
 from clnlib.runs import PREDICTED_BOX, TRUE_BOX
 
 FINDINGS = ("crack", "dent", "scratch")
@@ -49,16 +49,16 @@ def test_boxes_by_hand():
     table = strips((0, 4), (0, 5), (4, 10), (4, 5))
     expected = {MEDOID: [0, 0, 5, 1], MEDIAN: [2, 0, 5, 1], AGNOSTIC: [0, 0, 5, 1]}
     for name, box in expected.items():
-        assert baselines.fitted(name, table).loc["dent"].tolist() == box
+        assert blind_boxes.fitted(name, table).loc["dent"].tolist() == box
     for threshold in (0.05, 0.15):
-        assert baselines.fitted(BEST, table, threshold).loc["dent"].tolist() == [0, 0, 5, 1]
+        assert blind_boxes.fitted(BEST, table, threshold).loc["dent"].tolist() == [0, 0, 5, 1]
 
 
 def test_best_per_threshold_is_not_the_medoid():
     """Below a small T the box that touches all wins, above a large one that with a near twin."""
     table = strips((0, 10), (0, 2), (2, 4), (4, 6), (6, 8), (7, 10), (7, 10))
-    assert baselines.fitted(BEST, table, 0.1).loc["dent"].tolist() == [0, 0, 10, 1]
-    assert baselines.fitted(BEST, table, 0.7).loc["dent"].tolist() == [7, 0, 10, 1]
+    assert blind_boxes.fitted(BEST, table, 0.1).loc["dent"].tolist() == [0, 0, 10, 1]
+    assert blind_boxes.fitted(BEST, table, 0.7).loc["dent"].tolist() == [7, 0, 10, 1]
 
 
 @given(st.integers(0, 10_000), st.sampled_from(metrics.THRESHOLDS))
@@ -66,7 +66,7 @@ def test_best_per_threshold_is_not_the_medoid():
 def test_best_per_threshold_beats_every_training_box(seed, threshold):
     """On the training rows of its finding no training box has a higher IoU accuracy at T."""
     table = rows(45, seed)
-    fitted = baselines.fitted(BEST, table, threshold)
+    fitted = blind_boxes.fitted(BEST, table, threshold)
     for finding, own in table[table["part"] == "train"].groupby("finding"):
         true = own[TRUE_BOX].to_numpy()
         reached = (boxes.iou(true, fitted.loc[finding].to_numpy()) > threshold).mean()
@@ -78,7 +78,7 @@ def test_best_per_threshold_beats_every_training_box(seed, threshold):
 def test_medoid_and_median_by_definition(seed):
     """The medoid is a training box of the largest mean IoU; the median is NumPy's, never empty."""
     table = rows(45, seed)
-    medoids, medians = (baselines.fitted(name, table) for name in (MEDOID, MEDIAN))
+    medoids, medians = (blind_boxes.fitted(name, table) for name in (MEDOID, MEDIAN))
     for finding, own in table[table["part"] == "train"].groupby("finding"):
         true = own[TRUE_BOX].to_numpy()
         mean = [boxes.iou(true, box).mean() for box in true]
@@ -91,25 +91,25 @@ def test_medoid_and_median_by_definition(seed):
 def test_many_boxes_in_blocks(monkeypatch):
     """The block size, which bounds memory, changes no box."""
     table = rows(300)
-    whole = {name: baselines.fitted(name, table, 0.3) for name in BASELINES}
-    monkeypatch.setattr(baselines, "_BLOCK", 7)
+    whole = {name: blind_boxes.fitted(name, table, 0.3) for name in BASELINES}
+    monkeypatch.setattr(blind_boxes, "_BLOCK", 7)
     for name, expected in whole.items():
-        pd.testing.assert_frame_equal(baselines.fitted(name, table, 0.3), expected)
+        pd.testing.assert_frame_equal(blind_boxes.fitted(name, table, 0.3), expected)
 
 
 @pytest.mark.parametrize("name", BASELINES)
 def test_only_training_rows_matter(name):
     """Other validation and test boxes give the same baseline; other training boxes do not."""
     table = rows()
-    expected = baselines.fitted(name, table, 0.1)
+    expected = blind_boxes.fitted(name, table, 0.1)
     other = table.copy()
     other.loc[other["part"] != "train", TRUE_BOX] = [0.0, 0.0, 0.01, 0.01]
-    pd.testing.assert_frame_equal(baselines.fitted(name, other, 0.1), expected)
-    predicted = baselines.predict(name, other, 0.1)[PREDICTED_BOX]
-    pd.testing.assert_frame_equal(predicted, baselines.predict(name, table, 0.1)[PREDICTED_BOX])
+    pd.testing.assert_frame_equal(blind_boxes.fitted(name, other, 0.1), expected)
+    predicted = blind_boxes.predict(name, other, 0.1)[PREDICTED_BOX]
+    pd.testing.assert_frame_equal(predicted, blind_boxes.predict(name, table, 0.1)[PREDICTED_BOX])
     other = table.copy()
     other.loc[other["part"] == "train", TRUE_BOX] = [0.0, 0.0, 0.01, 0.01]
-    assert (baselines.fitted(name, other, 0.1) == 0.01).any().any()
+    assert (blind_boxes.fitted(name, other, 0.1) == 0.01).any().any()
     assert not (expected == 0.01).any().any()
 
 
@@ -117,8 +117,8 @@ def test_only_training_rows_matter(name):
 def test_predict_gives_each_row_its_findings_box(name):
     """The box of the true finding, all other columns untouched, whatever the index."""
     table = rows().set_index(pd.Index(range(100, 160)))
-    got = baselines.predict(name, table, 0.2)
-    fitted = baselines.fitted(name, table, 0.2)
+    got = blind_boxes.predict(name, table, 0.2)
+    fitted = blind_boxes.fitted(name, table, 0.2)
     np.testing.assert_array_equal(got[PREDICTED_BOX], fitted.loc[table["finding"]])
     rest = [c for c in table if c not in PREDICTED_BOX]
     pd.testing.assert_frame_equal(got[rest], table[rest])
@@ -131,25 +131,25 @@ def test_finding_without_training_box(name):
     table = rows()
     table.loc[(table["part"] == "train") & (table["finding"] == "dent"), "part"] = "test"
     train = table[table["part"] == "train"]
-    everything = baselines.fitted(name, train.assign(finding="any"), 0.2).loc["any"]
-    assert baselines.fitted(name, table, 0.2).loc["dent"].tolist() == everything.tolist()
+    everything = blind_boxes.fitted(name, train.assign(finding="any"), 0.2).loc["any"]
+    assert blind_boxes.fitted(name, table, 0.2).loc["dent"].tolist() == everything.tolist()
 
 
 def test_refusals():
     """An unknown name, a missing T and a record without training rows are one clear line each."""
     table = rows()
     with pytest.raises(InputError, match="did you mean 'class-medoid'"):
-        baselines.fitted("class-mediod", table)
+        blind_boxes.fitted("class-mediod", table)
     with pytest.raises(InputError, match="needs a threshold"):
-        baselines.predict(BEST, table)
+        blind_boxes.predict(BEST, table)
     with pytest.raises(InputError, match="no row of part 'train'"):
-        baselines.fitted(MEDOID, table[table["part"] == "test"])
+        blind_boxes.fitted(MEDOID, table[table["part"] == "test"])
 
 
 def test_blind_is_the_class_medoid():
     """The box beside every number of a page is the class medoid's."""
     table = rows()
-    pd.testing.assert_frame_equal(baselines.blind(table), baselines.predict(MEDOID, table))
+    pd.testing.assert_frame_equal(blind_boxes.blind(table), blind_boxes.predict(MEDOID, table))
 
 
 def test_blind_accuracy():
@@ -157,9 +157,9 @@ def test_blind_accuracy():
     run = run_of()
     got = page.table(run, resamples=20)
     got = got.set_index(["series", "T", "finding"])["value"].sort_index()
-    for name in baselines.BASELINES:
+    for name in blind_boxes.BASELINES:
         for t in (0.1, 0.5):
-            rows = baselines.predict(name, run.predictions, t).loc[run.part("test").index]
+            rows = blind_boxes.predict(name, run.predictions, t).loc[run.part("test").index]
             expected = metrics.iou_accuracy(rows, THREE, (t,)).loc[t, EVERY]
             assert got[name, t][EVERY].tolist() == pytest.approx(expected.tolist())
     network = metrics.iou_accuracy(run.part("test"), THREE).loc[0.3, EVERY]
@@ -202,7 +202,7 @@ def test_blind_boxes():
     got = page.boxes(run)
     assert list(got) == ["class-medoid", "class-median", "class-agnostic",
                          "best-per-threshold, T = 0.5"]  # fmt: skip
-    medoids = baselines.fitted("class-medoid", run.predictions)
+    medoids = blind_boxes.fitted("class-medoid", run.predictions)
     assert got["class-medoid"] == {f: medoids.loc[f].tolist() for f in THREE}
 
 

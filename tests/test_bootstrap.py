@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from sklearn.metrics import roc_auc_score
 
+from clnbook import bca, paired
 from clnlib.errors import InputError
 from clnlib.metrics import bootstrap
 from clnlib.parameters import Train
@@ -60,7 +61,7 @@ def test_jackknife_leaves_out_one_patient():
     """As many rows as patients, each without that patient's rows and with all others once."""
     patients = np.array(["b", "a", "b", "c"])
     expected = [[0, 1, 0, 1], [1, 0, 1, 1], [1, 1, 1, 0]]
-    np.testing.assert_array_equal(bootstrap.jackknife_counts(patients), expected)
+    np.testing.assert_array_equal(bca.jackknife_counts(patients), expected)
 
 
 def test_auc_is_that_of_repeated_rows():
@@ -119,7 +120,7 @@ def test_bca_agrees_with_scipy(statistic, level):
     """On one row per patient and the same resamples: SciPy's interval to rounding errors."""
     _, truth, score = data(60, seed=4)
     patients = np.arange(60)
-    drawn, left = bootstrap.counts(patients, 999), bootstrap.jackknife_counts(patients)
+    drawn, left = bootstrap.counts(patients, 999), bca.jackknife_counts(patients)
     if statistic == "mean":
         values = np.exp(3 * score)  # skewed
 
@@ -146,7 +147,7 @@ def test_bca_agrees_with_scipy(statistic, level):
         confidence_level=level,
         bootstrap_result=SimpleNamespace(bootstrap_distribution=samples[1:]),
     ).confidence_interval
-    value, low, high = bootstrap.bca(samples, ours(left), level)
+    value, low, high = bca.bca(samples, ours(left), level)
     assert value == samples[0]
     assert (low, high) == pytest.approx((reference.low, reference.high), abs=1e-9)
     assert (low, high) != pytest.approx(bootstrap.interval(samples, level)[1:], abs=1e-4)
@@ -155,35 +156,35 @@ def test_bca_agrees_with_scipy(statistic, level):
 def test_acceleration_by_hand():
     """A sixth of sum(U³) / sum(U²)^1.5, U = mean − value: (0, 0, 3) has U = 1, 1, −2."""
     expected = (1 + 1 - 8) / (6 * 6**1.5)
-    assert bootstrap.acceleration(np.array([0.0, 0, 3])) == pytest.approx(expected)
-    assert bootstrap.acceleration(np.array([0.0, np.nan, 0, 3])) == pytest.approx(expected)
-    assert bootstrap.acceleration(np.array([1.0, 2, 3])) == pytest.approx(0)
+    assert bca.acceleration(np.array([0.0, 0, 3])) == pytest.approx(expected)
+    assert bca.acceleration(np.array([0.0, np.nan, 0, 3])) == pytest.approx(expected)
+    assert bca.acceleration(np.array([1.0, 2, 3])) == pytest.approx(0)
 
 
 def test_bca_without_bias_or_acceleration_is_the_percentile_interval():
     """Half the resamples on either side and an even jackknife leave nothing to correct."""
     samples = np.array([50.0, *np.arange(101)])
     even = np.array([1.0, 2, 3])
-    assert bootstrap.bca(samples, even) == pytest.approx(bootstrap.interval(samples))
+    assert bca.bca(samples, even) == pytest.approx(bootstrap.interval(samples))
 
 
 def test_bca_moves_against_the_bias():
     """Where most resamples lie below the value, both ends move up; and down where above."""
     _, low, high = bootstrap.interval(np.array([60.0, *np.arange(101)]))
-    above = bootstrap.bca(np.array([60.0, *np.arange(101)]), np.zeros(3))
-    below = bootstrap.bca(np.array([40.0, *np.arange(101)]), np.zeros(3))
+    above = bca.bca(np.array([60.0, *np.arange(101)]), np.zeros(3))
+    below = bca.bca(np.array([40.0, *np.arange(101)]), np.zeros(3))
     assert above[1] > low and above[2] > high
     assert below[1] < low and below[2] < high
 
 
 def test_bca_where_it_degenerates():
     """Never varying: no length. All on one side, or nothing defined: no interval, no warning."""
-    assert bootstrap.bca(np.ones(50), np.ones(5)) == (1, 1, 1)
-    assert bootstrap.bca(np.ones(50), np.full(5, np.nan)) == (1, 1, 1)
+    assert bca.bca(np.ones(50), np.ones(5)) == (1, 1, 1)
+    assert bca.bca(np.ones(50), np.full(5, np.nan)) == (1, 1, 1)
     one_side = np.array([2.0, *np.ones(49)])
     nothing = np.full(50, np.nan)
     for samples in (one_side, nothing, np.array([0.5]), np.array([0.5, np.nan])):
-        value, low, high = bootstrap.bca(samples, np.array([1.0, 2, 3]))
+        value, low, high = bca.bca(samples, np.array([1.0, 2, 3]))
         np.testing.assert_equal(value, samples[0])
         assert np.isnan([low, high]).all()
 
@@ -193,7 +194,7 @@ def test_bca_leaves_out_undefined_resamples():
     rng = np.random.default_rng(2)
     samples, left = rng.gamma(2, size=500), rng.gamma(2, size=30)
     with_gaps = np.insert(samples, [3, 9, 400], np.nan)
-    assert bootstrap.bca(with_gaps, np.append(left, np.nan)) == bootstrap.bca(samples, left)
+    assert bca.bca(with_gaps, np.append(left, np.nan)) == bca.bca(samples, left)
 
 
 # pairs
@@ -202,7 +203,7 @@ def test_bca_leaves_out_undefined_resamples():
 def test_paired_rows_come_in_one_order():
     """Shuffled records of two runs give the same boxes row by row, and only the part's."""
     a, b = box_rows(1), box_rows(2).sample(frac=1, random_state=0)
-    left, right = bootstrap.paired_rows(run_of("a", a), run_of("b", b))
+    left, right = paired.paired_rows(run_of("a", a), run_of("b", b))
     keys = ["image", "patient", "finding", "part", *TRUE_BOX]
     pd.testing.assert_frame_equal(left[keys], right[keys])
     assert set(left["part"]) == {"test"} and len(left) == 10
@@ -220,7 +221,7 @@ def test_paired_rows_come_in_one_order():
 def test_paired_rows_refuse_other_tests(change, says):
     """Runs that were not tested on the same boxes are refused; both are named, and the way out."""
     with pytest.raises(InputError, match=says) as caught:
-        bootstrap.paired_rows(run_of("one", box_rows()), run_of("two", change(box_rows())))
+        paired.paired_rows(run_of("one", box_rows()), run_of("two", change(box_rows())))
     assert "runs one and two" in str(caught.value) and "split_seed" in str(caught.value)
 
 
@@ -228,7 +229,7 @@ def test_paired_rows_refuse_phantoms_beside_radiographs():
     """The phantoms have the radiographs' names and boxes; a comparison would mean nothing."""
     a, b = run_of("a", box_rows()), run_of("b", box_rows(), dataset="phantom")
     with pytest.raises(InputError, match="phantoms"):
-        bootstrap.paired_rows(a, b)
+        paired.paired_rows(a, b)
 
 
 def test_difference_is_paired():
@@ -237,26 +238,26 @@ def test_difference_is_paired():
     drawn = bootstrap.counts(patients, 200)
     a = bootstrap.group_means(score[:, None] + 0.25, np.ones((120, 1)), drawn)[:, 0, 0]
     b = bootstrap.group_means(score[:, None], np.ones((120, 1)), drawn)[:, 0, 0]
-    assert bootstrap.interval(bootstrap.difference(a, b)) == pytest.approx((0.25,) * 3)
+    assert bootstrap.interval(paired.difference(a, b)) == pytest.approx((0.25,) * 3)
     assert bootstrap.interval(a)[2] - bootstrap.interval(a)[1] > 0.02
     with pytest.raises(ValueError, match="not paired"):
-        bootstrap.difference(a, b[:-1])
+        paired.difference(a, b[:-1])
     assert truth.any()
 
 
 def test_two_sided_p_by_hand():
     """Of nine resamples one is at or below zero: 2 × (1 + 1) / (1 + 9); the point is not one."""
-    assert bootstrap.two_sided_p(np.array([-9.0, -1, *range(1, 9)])) == pytest.approx(0.4)
-    assert bootstrap.two_sided_p(np.array([5.0, *np.ones(99)])) == pytest.approx(0.02)
-    assert bootstrap.two_sided_p(np.array([5.0, *np.ones(99), np.nan])) == pytest.approx(0.02)
-    assert bootstrap.two_sided_p(np.zeros(10)) == 1
-    assert np.isnan(bootstrap.two_sided_p(np.array([1.0, np.nan])))
+    assert paired.two_sided_p(np.array([-9.0, -1, *range(1, 9)])) == pytest.approx(0.4)
+    assert paired.two_sided_p(np.array([5.0, *np.ones(99)])) == pytest.approx(0.02)
+    assert paired.two_sided_p(np.array([5.0, *np.ones(99), np.nan])) == pytest.approx(0.02)
+    assert paired.two_sided_p(np.zeros(10)) == 1
+    assert np.isnan(paired.two_sided_p(np.array([1.0, np.nan])))
 
 
 @given(st.lists(st.integers(-5, 5), min_size=2, max_size=40))
 def test_two_sided_p_is_symmetric(values):
     """Swapping the two runs changes no p, which lies in (0, 1]."""
     samples = np.array(values, dtype=float)
-    p = bootstrap.two_sided_p(samples)
-    assert p == bootstrap.two_sided_p(-samples)
+    p = paired.two_sided_p(samples)
+    assert p == paired.two_sided_p(-samples)
     assert 2 / len(samples) <= p <= 1 or p == 1

@@ -12,8 +12,8 @@ from matplotlib.colors import to_hex
 from pictures import band_at, off_palette
 from sklearn.metrics import confusion_matrix, roc_auc_score, roc_curve
 
+from clnbook import bca, published, rates
 from clnbook import classification as page
-from clnbook import published, rates
 from clnlib.findings import BOXED
 from clnlib.metrics import bootstrap, classification
 from clnlib.metrics.localisation import MEAN
@@ -228,14 +228,14 @@ def test_classification_bca_is_that_of_the_bootstrap():
         )
         for counts in (
             bootstrap.counts(table["patient"], 300),
-            bootstrap.jackknife_counts(table["patient"]),
+            bca.jackknife_counts(table["patient"]),
         )
     )
     assert left.shape == (3, 30)
     for k, name in enumerate(FINDINGS):
-        expected = bootstrap.bca(drawn[k], left[k])
+        expected = bca.bca(drawn[k], left[k])
         assert got.loc[name, ["value", "bca low", "bca high"]].tolist() == pytest.approx(expected)
-    expected = bootstrap.bca(drawn.mean(axis=0), left.mean(axis=0))
+    expected = bca.bca(drawn.mean(axis=0), left.mean(axis=0))
     assert got.loc[MEAN, ["value", "bca low", "bca high"]].tolist() == pytest.approx(expected)
 
 

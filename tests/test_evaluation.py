@@ -10,7 +10,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
-from clnlib.metrics import baselines, bootstrap, boxes
+from clnbook import blind_boxes
+from clnlib.metrics import bootstrap, boxes
 from clnlib.metrics import localisation as metrics
 from clnlib.parameters import Train
 from clnlib.runs import PREDICTED_BOX, PROBABILITY, TRUE_BOX, Run
@@ -204,7 +205,7 @@ def test_class_medoids_by_hand():
     """
     table = pd.DataFrame({"finding": ["Mass"] * 3 + ["Nodule"] * 2})
     table[TRUE_BOX] = [(0, 0, 4, 1), (0, 0, 5, 1), (4, 0, 10, 1), (0, 0, 2, 2), (1, 1, 3, 3)]
-    got = baselines.fitted("class-medoid", table.assign(part="train"))
+    got = blind_boxes.fitted("class-medoid", table.assign(part="train"))
     assert got.index.tolist() == ["Mass", "Nodule"]
     assert got.to_numpy().tolist() == [[0, 0, 5, 1], [0, 0, 2, 2]]
 
@@ -212,15 +213,15 @@ def test_class_medoids_by_hand():
 def test_blind_uses_training_rows_only():
     """What lies in validation and test changes no medoid."""
     table = predictions()
-    blind = baselines.blind(table)
-    medoids = baselines.fitted("class-medoid", table)
+    blind = blind_boxes.blind(table)
+    medoids = blind_boxes.fitted("class-medoid", table)
     np.testing.assert_array_equal(blind[PREDICTED_BOX], medoids.loc[table["finding"]])
     pd.testing.assert_frame_equal(
         blind.drop(columns=PREDICTED_BOX), table.drop(columns=PREDICTED_BOX)
     )
     other = table.copy()
     other.loc[other["part"] != "train", TRUE_BOX] = [0.0, 0.0, 0.1, 0.1]
-    pd.testing.assert_frame_equal(baselines.blind(other)[PREDICTED_BOX], blind[PREDICTED_BOX])
+    pd.testing.assert_frame_equal(blind_boxes.blind(other)[PREDICTED_BOX], blind[PREDICTED_BOX])
 
 
 def test_blind_without_a_training_box():
@@ -229,8 +230,8 @@ def test_blind_without_a_training_box():
     train = table["part"] == "train"
     some = table[~(train & (table["finding"] == "Mass"))]
     alike = some.assign(finding="any")
-    everything = baselines.fitted("class-medoid", alike)
-    got = baselines.blind(some).query("finding == 'Mass'")[PREDICTED_BOX]
+    everything = blind_boxes.fitted("class-medoid", alike)
+    got = blind_boxes.blind(some).query("finding == 'Mass'")[PREDICTED_BOX]
     np.testing.assert_array_equal(got, np.tile(everything.loc["any"], (len(got), 1)))
 
 

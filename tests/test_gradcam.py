@@ -14,10 +14,12 @@ import pytest
 from keras import layers
 from scipy.stats import spearmanr
 
+from clnbook import cams
 from clnlib import runs
 from clnlib.data import sources
 from clnlib.errors import InputError
 from clnlib.model import gradcam, network
+from clnlib.model.predict import load_model
 from clnlib.parameters import Prepare, Train
 
 GREY = np.array([[[1.0, 2.0], [3.0, 4.0]]])  # one image of 2 x 2 pixels
@@ -211,7 +213,7 @@ def test_shuffling_destroys_from_a_layer_on_and_for_a_while():
     model = _random_net()
     before = model.get_weights()
     trained = {layer.name: layer.get_weights() for layer in model.layers}
-    with gradcam.shuffled(model, "maps", seed=1):
+    with cams.shuffled(model, "maps", seed=1):
         for name, weights in trained.items():
             for a, b in zip(weights, model.get_layer(name).get_weights(), strict=True):
                 if name in ("conv", "bn"):
@@ -221,7 +223,7 @@ def test_shuffling_destroys_from_a_layer_on_and_for_a_while():
                     np.testing.assert_array_equal(np.sort(a.ravel()), np.sort(b.ravel()))
     for a, b in zip(before, model.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
-    with pytest.raises(InputError, match="no layer called pol"), gradcam.shuffled(model, "pol"):
+    with pytest.raises(InputError, match="no layer called pol"), cams.shuffled(model, "pol"):
         pass
 
 
@@ -230,10 +232,10 @@ def test_rank_correlation_equals_scipy():
     rng = np.random.default_rng(0)
     a, b = rng.integers(0, 5, (2, 6, 4, 4)).astype(float)
     expected = [spearmanr(x.ravel(), y.ravel()).statistic for x, y in zip(a, b, strict=True)]
-    np.testing.assert_allclose(gradcam._rank_correlation(a, b), expected)
+    np.testing.assert_allclose(cams._rank_correlation(a, b), expected)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert np.isnan(gradcam._rank_correlation(a, 0 * b)).all()
+        assert np.isnan(cams._rank_correlation(a, 0 * b)).all()
 
 
 @pytest.fixture(scope="module")
@@ -265,8 +267,8 @@ def test_of_a_run(untrained):
     """Rows get the maps of their own finding, from the pixels the run was trained on."""
     rows = untrained.predictions.iloc[::2]
     names = ("true finding", "predicted finding", "overlap", "x1")
-    pixels, maps = gradcam.of_run(untrained, rows, names)
-    model = gradcam.load_model(untrained)
+    pixels, maps = cams.of_run(untrained, rows, names)
+    model = load_model(untrained)
     shown = model.predict(pixels[..., None], verbose=0)["finding"]
     probabilities = rows[[runs.PROBABILITY + f for f in untrained.findings]]
     np.testing.assert_allclose(shown, probabilities, rtol=1e-3, atol=1e-5)
@@ -277,14 +279,14 @@ def test_of_a_run(untrained):
         np.testing.assert_allclose(maps[name], expected, rtol=1e-4, atol=1e-7)
     assert maps["true finding"].shape == (6, 2, 2) and maps["true finding"].max() > 0
     with pytest.raises(InputError, match="did you mean 'true finding'"):
-        gradcam.of_run(untrained, rows, ("true findings",))
+        cams.of_run(untrained, rows, ("true findings",))
 
 
 def test_the_sanity_check_of_a_run(untrained):
     """Every stage has every row; the network it was given has its own weights afterwards."""
-    rows, model = untrained.predictions.iloc[:4], gradcam.load_model(untrained)
+    rows, model = untrained.predictions.iloc[:4], load_model(untrained)
     before = model.get_weights()
-    table = gradcam.randomisation(untrained, rows, model=model)
+    table = cams.randomisation(untrained, rows, model=model)
     assert list(table["stage"].unique()) == ["heads", "last 25%", "all"]
     assert list(table["image"]) == 3 * list(rows["image"])
     known = table["correlation"].dropna()

@@ -6,9 +6,9 @@ import pandas as pd
 import pytest
 from records import EVERY, FINDINGS, run_of
 
-from clnbook import localisation, published
+from clnbook import blind_boxes, localisation, published
 from clnlib.findings import BOXED
-from clnlib.metrics import baselines, bootstrap
+from clnlib.metrics import bootstrap
 from clnlib.metrics import localisation as metrics
 from clnlib.metrics.localisation import MEAN, PAPER, THRESHOLDS
 from clnlib.parameters import Conventions
@@ -29,7 +29,7 @@ def test_points(convention):
     run = run_of()
     got = localisation.table(run, convention, resamples=20)
     assert len(got) == QUANTITIES * len(EVERY)
-    blind = baselines.blind(run.predictions).loc[run.part("test").index]
+    blind = blind_boxes.blind(run.predictions).loc[run.part("test").index]
     ungated = convention.model_copy(update={"group": "true", "gated": False})
     test = run.part("test")
     for column, rows, how in (("value", test, convention), ("blind box", blind, ungated)):

@@ -20,7 +20,8 @@ ROOMS = (
     ("clnlib.runs",),
     ("clnlib.data",),
     ("clnlib.model", "clnlib.metrics"),
-    ("clnbook.published", "clnbook.studies", "clnbook.compared", "clnbook.style"),
+    ("clnbook.published", "clnbook.studies", "clnbook.compared", "clnbook.style", "clnbook.fonts"),
+    ("clnbook.blind_boxes", "clnbook.notebooks", "clnbook.bca", "clnbook.cams"),
     ("clnbook.names", "clnbook.images", "clnbook.paired", "clnbook.wilcoxon"),
     ("clnbook.heatmaps", "clnbook.rates", "clnbook.costs"),
     ("clnbook.summary", "clnbook.nested"),
@@ -61,14 +62,14 @@ def test_rooms(path):
             assert ROOM[other] <= ROOM[own], f"{path.name} imports {name}"
             assert {other, own} != {"clnlib.model", "clnlib.metrics"}, f"{path.name} imports {name}"
         if name.split(".")[0] in ("keras", "tensorflow", "jax"):
-            keras = ("clnlib.model", "clnbook.losses", "clnbook.costs")
+            keras = ("clnlib.model", "clnbook.losses", "clnbook.costs", "clnbook.cams")
             assert own in keras or parts[1:] == ("data", "feed"), f"{path.name} imports {name}"
 
 
 def test_importing_is_light():
     """Neither the package nor what reads records loads Keras or matplotlib."""
     book = (path.stem for path in (ROOT / "clnbook").glob("[a-z]*.py"))
-    light = ", ".join(f"clnbook.{name}" for name in book if name not in ("costs", "losses"))
+    light = ", ".join(f"clnbook.{name}" for name in book if name not in ("cams", "costs", "losses"))
     code = (
         f"import clnlib, clnlib.runs, {light}, sys; print([m.split('.')[0] for m in sys.modules])"
     )

@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from clnbook import classification, explore, jobs, pages, site
+from clnbook import classification, explore, jobs, pages, publish, site
 from clnlib import io, paths, runs
 from clnlib.errors import InputError
 from clnlib.metrics import localisation as metrics
@@ -283,7 +283,7 @@ def test_the_receipt_names_what_the_numbers_rest_on(small_run, tmp_path):
 def test_a_page_of_this_machine_shows_the_committed_numbers(small_run, tmp_path, monkeypatch):
     """Near its top, folded: the run's means beside those of the committed record of its name."""
     monkeypatch.setattr(paths, "results", lambda: tmp_path / "results")
-    runs.publish(small_run, tmp_path / "results" / "tests")
+    publish.published(small_run, tmp_path / "results" / "tests")
     file, page = _executed(tmp_path / "train.ipynb"), tmp_path / "page" / "train.ipynb"
     words = ["pages", str(file), str(page), "--study", "tests", "--runs"]
     monkeypatch.setattr(sys, "argv", [*words, str(small_run.folder / "done")])

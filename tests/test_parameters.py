@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from clnbook.notebooks import cell
 from clnbook.studies import Study, load_study
 from clnlib.data.identity import planned
 from clnlib.errors import InputError
@@ -16,7 +17,6 @@ from clnlib.parameters import (
     Predict,
     Prepare,
     Train,
-    cell,
 )
 
 CONFIGS = sorted((Path(__file__).parents[1] / "configs").glob("*.yaml"))

@@ -9,6 +9,7 @@ import pytest
 from dicom_files import dicom
 from PIL import Image
 
+from clnbook import publish
 from clnlib import runs
 from clnlib.data import coco, sources
 from clnlib.data.images import MissingReaderError
@@ -157,7 +158,7 @@ def test_sixteen_bit_files_of_a_folder_share_their_depth(tmp_path, capsys):
 
 def test_a_published_record_has_no_weights(small_run, tmp_path):
     """A copy without weights reads as a record, and predicting says why it cannot."""
-    copy = runs.read(runs.publish(small_run, tmp_path))
+    copy = runs.read(publish.published(small_run, tmp_path))
     pd.testing.assert_frame_equal(copy.predictions, small_run.predictions)
     with pytest.raises(InputError, match="a published record has no weights"):
         prediction.load_model(copy)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from clnbook import publish
 from clnlib import io, paths, runs
 from clnlib.errors import InputError
 from clnlib.parameters import Train
@@ -170,7 +171,7 @@ def test_what_is_attached_is_read_and_published(tmp_path):
     assert runs.attached(run, "gradcam") is None
     table = pd.DataFrame({"method": ["127"], "px1": [0.25]})
     runs.attach(run, "gradcam", table)
-    copy = runs.read(runs.publish(run, tmp_path / "results"))
+    copy = runs.read(publish.published(run, tmp_path / "results"))
     pd.testing.assert_frame_equal(runs.attached(copy, "gradcam"), table)
 
 
@@ -179,7 +180,7 @@ def test_a_published_record_names_no_folder_of_this_machine(tmp_path):
     run = _record(tmp_path / "run")
     values = {"dataset": str(tmp_path / "a.json"), "weights": "s/x-finetune", "stage": "train"}
     io.write_json(run.folder / "parameters.json", values)
-    copy = runs.read(runs.publish(run, tmp_path / "results"))
+    copy = runs.read(publish.published(run, tmp_path / "results"))
     assert (copy.train.dataset, copy.train.weights) == ("a.json", "s/x-finetune")
 
 

@@ -6,8 +6,8 @@ import pandas as pd
 import pytest
 from records import FINDINGS, changed, run_of
 
-from clnbook import classification, names, style, summary
-from clnlib.metrics import baselines, bootstrap
+from clnbook import blind_boxes, classification, names, style, summary
+from clnlib.metrics import bootstrap
 from clnlib.metrics import localisation as metrics
 from clnlib.metrics.localisation import MEAN
 from clnlib.parameters import Conventions
@@ -18,7 +18,7 @@ def test_summary():
     run = run_of()
     got = summary.summary(run, resamples=200)
     rows = run.part("test")
-    blind = baselines.blind(run.predictions).loc[rows.index]
+    blind = blind_boxes.blind(run.predictions).loc[rows.index]
     accuracy = [f"IoU accuracy, T = {t}" for t in metrics.THRESHOLDS]
     assert got.index.tolist() == ["mean AUC", "mean IoU", *accuracy]
     assert got.at["mean AUC", "network"] == pytest.approx(oracle.auc(rows, FINDINGS)["Mean"])
@@ -117,7 +117,7 @@ def test_by_setting():
     assert first["mean AUC high"] == pytest.approx(max(areas[:2]))
     hits = [metrics.iou_accuracy(run.part("test"), FINDINGS).loc[0.7, MEAN] for run in runs]
     assert got["T = 0.7"].tolist()[:2] == pytest.approx([np.mean(hits[:2]), hits[2]])
-    blind = baselines.blind(runs[0].predictions).loc[runs[0].part("test").index]
+    blind = blind_boxes.blind(runs[0].predictions).loc[runs[0].part("test").index]
     assert got["mean IoU"].iloc[-1] == pytest.approx(metrics.mean_iou(blind, FINDINGS)[MEAN])
     shown = summary.styled_settings(got).data
     assert shown["mean AUC"].tolist() == [

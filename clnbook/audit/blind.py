@@ -4,11 +4,10 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from clnbook import published
+from clnbook import blind_boxes, published
 from clnbook.audit import leakage
 from clnbook.style import BLIND, OTHER, PREDICTED
 from clnlib.findings import BOXED
-from clnlib.metrics import baselines
 from clnlib.metrics import localisation as metrics
 from clnlib.runs import PREDICTED_BOX, TRUE_BOX
 
@@ -35,7 +34,7 @@ def accuracy(protocol: str = "patient", seeds: tuple[int, ...] = leakage.SEEDS) 
     tables = []
     for seed in seeds:
         rows = leakage.split(protocol, seed).rename(columns=names)
-        guessed = baselines.blind(rows.assign(**dict.fromkeys(PREDICTED_BOX, 0.0)))
+        guessed = blind_boxes.blind(rows.assign(**dict.fromkeys(PREDICTED_BOX, 0.0)))
         tables.append(metrics.iou_accuracy(guessed[guessed["part"] == "test"], BOXED))
     return pd.concat(tables).groupby(level="T").mean()
 

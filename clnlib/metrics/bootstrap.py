@@ -9,9 +9,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from clnlib.errors import InputError
-from clnlib.runs import TRUE_BOX, Run
-
 RESAMPLES = 10_000
 
 Counts = NDArray[np.float64]
@@ -58,18 +55,6 @@ def counts(patients: ArrayLike, resamples: int = RESAMPLES, seed: int = 0) -> Co
     number = len(patient)
     drawn = np.random.default_rng(seed).multinomial(number, np.full(number, 1 / number), resamples)
     return np.concatenate([np.ones((1, len(codes))), drawn[:, codes]])
-
-
-def jackknife_counts(patients: ArrayLike) -> Counts:
-    """Counts (P, N) for `bca`, 0 or 1: row i has all of P patients but the i-th to appear.
-
-    Parameters
-    ----------
-    patients
-        (N,) patient of each row.
-    """
-    codes, patient = pd.factorize(np.asarray(patients))
-    return (np.arange(len(patient))[:, None] != codes).astype(np.float64)
 
 
 def group_means(values: ArrayLike, groups: ArrayLike, drawn: Counts) -> NDArray[np.float64]:
@@ -177,7 +162,7 @@ def interval(samples: NDArray[np.float64], level: float = 0.95) -> tuple[float, 
 
     See Also
     --------
-    bca : The bias-corrected, accelerated interval.
+    counts : Makes the resamples.
 
     Examples
     --------
@@ -185,128 +170,11 @@ def interval(samples: NDArray[np.float64], level: float = 0.95) -> tuple[float, 
     (50.0, 25.0, 75.0)
     """
     tail = (1 - level) / 2
-    defined = _defined(samples[1:])
-    low, high = np.quantile(defined, [tail, 1 - tail]) if len(defined) else (np.nan, np.nan)
+    known = defined(samples[1:])
+    low, high = np.quantile(known, [tail, 1 - tail]) if len(known) else (np.nan, np.nan)
     return float(samples[0]), float(low), float(high)
 
 
-def bca(
-    samples: NDArray[np.float64], jackknife: NDArray[np.float64], level: float = 0.95
-) -> tuple[float, float, float]:
-    """As `interval`, but bias-corrected and accelerated: for statistics that are skewed.
-
-    Parameters
-    ----------
-    samples
-        (1 + R,) the statistic over `counts`.
-    jackknife
-        (P,) the same statistic over `jackknife_counts`.
-    level
-        Of the interval, between 0 and 1.
-
-    Returns
-    -------
-    tuple of float
-        Value, low, high. Undefined entries (NaN) of both arguments are left out. A jackknife
-        without spread has no acceleration, so a statistic that never varies gets an interval of
-        length 0. Low and high are NaN where the interval does not exist: no defined resample, or
-        all of them on the same side of the value.
-
-    References
-    ----------
-    Efron, Better bootstrap confidence intervals, JASA 82 (1987), 171-185; resamples equal to the
-    value count half, as in SciPy.
-    """
-    from scipy.special import ndtr, ndtri
-
-    value, defined = float(samples[0]), _defined(samples[1:])
-    share = ((defined < value).sum() + (defined <= value).sum()) / max(1, 2 * len(defined))
-    if not 0 < share < 1:
-        return value, np.nan, np.nan
-    bias, a = ndtri(share), acceleration(jackknife)
-    shifted = bias + ndtri(np.array([(1 - level) / 2, (1 + level) / 2]))
-    low, high = np.quantile(defined, ndtr(bias + shifted / (1 - a * shifted)))
-    return value, float(low), float(high)
-
-
-def acceleration(jackknife: NDArray[np.float64]) -> float:
-    """A sixth of the skewness of leave-one-patient-out values, for `bca`; 0 without spread.
-
-    With U the mean less each value it is sum(U³) / (6 sum(U²)^(3/2)).
-    """
-    defined = _defined(jackknife)
-    if not len(defined) or defined.min() == defined.max():
-        return 0.0
-    u = defined.mean() - defined
-    return float((u**3).sum() / (6 * (u**2).sum() ** 1.5))
-
-
-def paired_rows(a: Run, b: Run, part: str = "test") -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The rows of a part of two runs in the same order: row k of both is the same box.
-
-    So the same matrix of `counts` serves both runs, which makes a comparison paired.
-
-    Raises
-    ------
-    InputError
-        The runs differ in the part's rows (image, patient, finding, box), or phantoms, which bear
-        the names and boxes of the radiographs, would be compared with these.
-    """
-    names = f"runs {a.folder.name} and {b.folder.name}"
-    if len({run.parameters.dataset == "phantom" for run in (a, b)}) > 1:
-        raise InputError(f"{names}: not comparable, one has seen phantoms, the other radiographs")
-    keys = ["image", "patient", "finding", *TRUE_BOX]
-    left, right = (run.part(part).sort_values(keys, ignore_index=True) for run in (a, b))
-    if not left[keys].equals(right[keys]):
-        shared = len(left[keys].merge(right[keys], on=keys))
-        raise InputError(
-            f"{names}: not comparable, of their {len(left)} and {len(right)} {part} rows "
-            f"they share {shared}; compare runs of one data set, protocol and split_seed"
-        )
-    return left, right
-
-
-def difference(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The statistic of run `a` less that of run `b`, resample by resample.
-
-    Both are (1 + R, ...) over the same `counts` of `paired_rows`, and so is the difference; NaN
-    where either is undefined. Other shapes, from other resamples, raise a `ValueError`.
-    """
-    if a.shape != b.shape:
-        raise ValueError(f"samples of shapes {a.shape} and {b.shape} are not paired")
-    return a - b
-
-
-def two_sided_p(samples: NDArray[np.float64]) -> float:
-    """Whether two runs differ: the bootstrap p-value of their difference being zero.
-
-    Parameters
-    ----------
-    samples
-        (1 + R,) from `difference`; entry 0, the data, and NaN are left out.
-
-    Returns
-    -------
-    float
-        Twice the smaller share of resamples at or beyond zero on either side, at most 1; 1 is
-        added to both counts, so that p is never below 2 / (R + 1). NaN without a defined resample.
-
-    References
-    ----------
-    Davison and Hinkley, Bootstrap Methods and their Application (1997), sections 4.2 and 5.4.
-
-    Examples
-    --------
-    >>> two_sided_p(np.array([5.0, *range(1, 40)]))  # none of 39 at or below 0: 2 (1 + 0) / 40
-    0.05
-    """
-    defined = _defined(samples[1:])
-    if not len(defined):
-        return np.nan
-    beyond = min((defined <= 0).sum(), (defined >= 0).sum())
-    return float(min(1.0, 2 * (1 + beyond) / (1 + len(defined))))
-
-
-def _defined(samples: NDArray[np.float64]) -> NDArray[np.float64]:
+def defined(samples: NDArray[np.float64]) -> NDArray[np.float64]:
     """The samples that are not NaN."""
     return samples[~np.isnan(samples)]

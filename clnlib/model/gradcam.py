@@ -4,25 +4,19 @@ The network is cut at the feature map. Everything before the cut runs forward on
 taken of the heads alone, so that a batch costs hardly more than a prediction.
 """
 
-import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
 import numpy as np
-import pandas as pd
 from keras import layers, ops
 from numpy.typing import ArrayLike, NDArray
 
 from clnlib import runs
-from clnlib.data import sources
 from clnlib.errors import InputError, not_allowed
 from clnlib.model.losses import iou
-from clnlib.model.network import backbone_layers
-from clnlib.model.predict import load_model
 
-TRUE_FINDING, PREDICTED_FINDING, OVERLAP = "true finding", "predicted finding", "overlap"
-TARGETS = (TRUE_FINDING, PREDICTED_FINDING, OVERLAP, *runs.TRUE_BOX)
+OVERLAP = "overlap"
 
 
 def heat_maps(
@@ -78,10 +72,10 @@ def heat_maps(
     >>> heat_maps(model, np.zeros((3, 64, 64)), target=[0, 5, 5]).shape
     (3, 2, 2)
     """
-    return _several(model, np.asarray(images), [target], layer, batch_size)[0]
+    return heat_maps_of(model, np.asarray(images), [target], layer, batch_size)[0]
 
 
-def _several(
+def heat_maps_of(
     model: Any,
     pixels: NDArray[Any],
     targets: Sequence[str | ArrayLike],
@@ -116,7 +110,7 @@ def _differentiated(
         index = np.asarray(target)
         if index.shape == (number, 4):
             return OVERLAP, index.astype(np.float32)
-        output = _layer(model, ("finding", "labels")).name
+        output = named_layer(model, ("finding", "labels")).name
         size = int(model.output[output].shape[-1])
     if index.dtype.kind not in "iu" or index.shape not in ((), (number,)):
         raise InputError(
@@ -128,7 +122,7 @@ def _differentiated(
     return output, np.eye(size, dtype=np.float32)[np.broadcast_to(index, number)]
 
 
-def _layer(model: Any, names: Sequence[str]) -> Any:
+def named_layer(model: Any, names: Sequence[str]) -> Any:
     """The first of these layers that the model has."""
     for layer in model.layers:
         if layer.name in names:
@@ -139,11 +133,11 @@ def _layer(model: Any, names: Sequence[str]) -> Any:
 def _halves(model: Any, layer: str | None, output: str) -> tuple[Any, Any]:
     """Image → feature map, and feature map → score before its activation, or box."""
     if layer is None:
-        maps = _layer(model, ("pool", "flatten")).input
+        maps = named_layer(model, ("pool", "flatten")).input
     else:
-        maps = _layer(model, (layer,)).output
+        maps = named_layer(model, (layer,)).output
     if output in ("box", OVERLAP):
-        score = _layer(model, ("box",)).output
+        score = named_layer(model, ("box",)).output
     else:
         head = model.get_layer(output)
         linear = layers.Dense(head.units, use_bias=head.use_bias, dtype="float32", name="score")
@@ -182,135 +176,3 @@ def _gradient(total: Callable[[Any], Any], maps: Any) -> Any:
         tape.watch(maps)
         value = total(maps)
     return tape.gradient(value, maps)
-
-
-def of_run(
-    run: runs.Run,
-    rows: pd.DataFrame,
-    targets: Sequence[str] = (TRUE_FINDING,),
-    model: Any = None,
-) -> tuple[NDArray[np.uint8], dict[str, NDArray[np.float32]]]:
-    """Heat maps of a finished stage-2 run for some rows of its predictions.
-
-    Parameters
-    ----------
-    run
-        A record with its weights.
-    rows
-        n rows of `run.predictions`.
-    targets
-        Of `TARGETS`: the score of the "true finding" (weakly supervised localisation is
-        evaluated with the class given) or of the "predicted finding"; the "overlap" of the
-        predicted box with the row's true box; a coordinate of the box head.
-    model
-        The run's network where `load_model` has already given it.
-
-    Returns
-    -------
-    tuple
-        (n, S, S) uint8 pixels, and per target (n, h, w) float32 heat maps.
-
-    Raises
-    ------
-    InputError
-        A record without weights, images that are not there, an unknown target.
-
-    See Also
-    --------
-    heat_maps : For any network and images, with an example.
-    """
-    each = [_of_rows(run, rows, target) for target in targets]
-    model = load_model(run) if model is None else model
-    pixels = _pixels(run, rows)
-    return pixels, dict(zip(targets, _several(model, pixels, each), strict=True))
-
-
-def _pixels(run: runs.Run, rows: pd.DataFrame) -> NDArray[np.uint8]:
-    return sources.prepared(run.train).pixels(rows)
-
-
-def _of_rows(run: runs.Run, rows: pd.DataFrame, target: str) -> str | NDArray[Any]:
-    """The target of `heat_maps` that a name means for these rows."""
-    if target == TRUE_FINDING:
-        return rows["finding"].map(run.findings.index).to_numpy(np.int64)
-    if target == PREDICTED_FINDING:
-        return rows[[runs.PROBABILITY + f for f in run.findings]].to_numpy().argmax(axis=1)
-    if target == OVERLAP:
-        return rows[runs.TRUE_BOX].to_numpy(np.float32)
-    if target in runs.TRUE_BOX:
-        return target
-    raise not_allowed("Grad-CAM target", target, TARGETS)
-
-
-@contextlib.contextmanager
-def shuffled(model: Any, from_layer: str, seed: int = 0) -> Iterator[None]:
-    """For the time of a `with` block, nothing learnt is left from a layer on, up to the outputs.
-
-    The entries of every weight array are shuffled, not drawn anew: each layer keeps its scale
-    and its positive variances, so that the maps stay as finite as the trained network's.
-
-    Parameters
-    ----------
-    model
-        Has its own weights again after the block.
-    from_layer
-        The first layer, counted from the image, that loses its weights.
-    seed
-        Of the shuffling.
-
-    References
-    ----------
-    Adebayo et al., Sanity checks for saliency maps, NeurIPS 2018 (cascading randomisation).
-    """
-    before, rng = model.get_weights(), np.random.default_rng(seed)
-    first = model.layers.index(_layer(model, (from_layer,)))
-    try:
-        for layer in model.layers[first:]:
-            layer.set_weights([rng.permuted(w) for w in layer.get_weights()])
-        yield
-    finally:
-        model.set_weights(before)
-
-
-def randomisation(
-    run: runs.Run, rows: pd.DataFrame, seed: int = 0, model: Any = None
-) -> pd.DataFrame:
-    """The sanity check: do the maps of the true finding change when weights are destroyed?
-
-    Parameters
-    ----------
-    run, rows, model
-        As for `of_run`; a few dozen rows are enough.
-    seed
-        Of `shuffled`.
-
-    Returns
-    -------
-    DataFrame
-        Rows in the cascade's order, one per stage and row: `stage` ("heads", then the share of
-        the backbone's layers, from its end), `image`, `finding`, `correlation` (Spearman's, with
-        the trained network's map; NaN where either map is constant).
-    """
-    model = load_model(run) if model is None else model
-    pixels, target = _pixels(run, rows), _of_rows(run, rows, TRUE_FINDING)
-    original = heat_maps(model, pixels, target)
-    inside = [layer.name for layer in backbone_layers(model)]
-    stages = {"heads": _layer(model, ("pool", "flatten")).name}
-    stages |= {"last 25%": inside[round(len(inside) * 0.75)], "all": inside[0]}
-    tables = []
-    for stage, first in stages.items():
-        with shuffled(model, first, seed):
-            maps = heat_maps(model, pixels, target)
-        table = rows[["image", "finding"]].assign(stage=stage)
-        tables.append(table.assign(correlation=_rank_correlation(original, maps)))
-    return pd.concat(tables, ignore_index=True)
-
-
-def _rank_correlation(a: NDArray[Any], b: NDArray[Any]) -> NDArray[np.float64]:
-    """Spearman's correlation, map by map: (N, h, w) twice → (N,)."""
-    from scipy.stats import rankdata
-
-    ranks = [rankdata(maps.reshape(len(maps), -1), axis=1) for maps in (a, b)]
-    x, y = (r - r.mean(axis=1, keepdims=True) for r in ranks)
-    size = np.sqrt((x**2).sum(axis=1) * (y**2).sum(axis=1))
-    return np.divide((x * y).sum(axis=1), size, out=np.full(len(x), np.nan), where=size > 0)

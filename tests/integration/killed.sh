@@ -2,7 +2,7 @@
 # `make book` killed by SIGKILL at three moments and started again gives the same records, to the
 # last bit, as one that was never killed, on the same machine.
 #
-#   tests/integration/killed.sh <results/phantom of an unkilled make book>
+#   tests/integration/killed.sh <runs/phantom of an unkilled make book>
 #
 # Run it in a fresh clone: what is in runs/phantom already is not trained again.
 set -euo pipefail
@@ -33,7 +33,7 @@ python3 - "$reference" <<'PYTHON'
 import hashlib, sys
 from pathlib import Path
 
-reference, ours = Path(sys.argv[1]), Path("results/phantom")
+reference, ours = Path(sys.argv[1]), Path("runs/phantom")
 files = sorted(f.relative_to(reference) for n in ("history.csv", "*.parquet") for f in reference.glob(f"*/{n}"))
 assert files, f"no records in {reference}"
 other = [f for f in files if hashlib.sha256((ours / f).read_bytes()).digest()
