@@ -6,10 +6,9 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from clnbook.studies import Study, load_study
+from clnbook.studies import Study, load_study, planned
 from clnlib import code, io, paths, runs
 from clnlib.data import phantom, sources
-from clnlib.data.identity import planned
 from clnlib.errors import InputError, nearest
 from clnlib.parameters import (
     Parameters,

@@ -2,15 +2,16 @@
 
 import itertools
 from collections import Counter
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Self
 
 import yaml
 from pydantic import Field, model_validator
 
-from clnlib.data.identity import planned
+from clnlib.data.identity import data_sha256, named, weights_identity
 from clnlib.errors import InputError
-from clnlib.parameters import Finetune, Parameters, Train
+from clnlib.parameters import Finetune, Images, Parameters, Train
 
 
 class Study(Parameters):
@@ -97,6 +98,29 @@ def _replaced(value: Any, old: str, new: str) -> Any:
     if isinstance(value, list):
         return [_replaced(held, old, new) for held in value]
     return new if value == old else value
+
+
+def planned(study: Sequence[Train | Finetune]) -> list[str]:
+    """The names of runs that are still to be made, on this machine or on another.
+
+    Images or weights that are not here are hashed as "missing", so that a study can be looked at
+    without them; with them the same runs have other names.
+    """
+    data: dict[str, str] = {}
+    names = []
+    for p in study:
+        key = type(p).__name__ + p.model_dump_json(include={*Images.model_fields, "image_folder"})
+        if key not in data:  # many runs share a data set, which may have 112,120 images
+            data[key] = _or_missing(data_sha256, p)
+        names.append(named(p, data[key], _or_missing(weights_identity, p.weights)).name)
+    return names
+
+
+def _or_missing(hashed: Callable[[Any], str], given: object) -> str:
+    try:
+        return hashed(given)
+    except InputError:
+        return "missing"
 
 
 def load_study(path: Path) -> Study:

@@ -60,7 +60,8 @@ _ = data.draw_ages(ages, axes)
 # %%
 import pandas as pd
 
-from clnlib.data.splits import PROTOCOLS, leakage, make_split
+from clnbook.audit.leakage import leakage
+from clnlib.data.splits import PROTOCOLS, make_split
 
 tests = {p: leakage(make_split(boxes, p)).loc["test"] for p in PROTOCOLS}
 style.page(pd.concat(tests, axis=1).T, "")

@@ -56,7 +56,9 @@ counts = pd.crosstab(split["finding"], split["part"])
 style.page(counts.reindex(order, columns=splits.PARTS, fill_value=0), "")
 
 # %%
-style.page(splits.leakage(split), "")
+from clnbook.audit.leakage import leakage
+
+style.page(leakage(split), "")
 
 # %% [markdown]
 # ## What the network sees

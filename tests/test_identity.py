@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from clnbook import studies
+from clnbook.studies import planned
 from clnlib import io, parameters, runs
-from clnlib.data import identity as identity_module
 from clnlib.data import sources
-from clnlib.data.identity import identity, located, planned
+from clnlib.data.identity import identity, located
 from clnlib.errors import InputError
 from clnlib.parameters import Finetune, Train
 
@@ -220,7 +221,7 @@ def test_a_study_has_names_without_its_images(tmp_path, monkeypatch):
 def test_a_data_set_is_hashed_once_for_a_study(monkeypatch):
     """Runs that differ in their training alone share their data."""
     asked = []
-    monkeypatch.setattr(identity_module, "_data", lambda p: asked.append(p) or "hash")
+    monkeypatch.setattr(studies, "data_sha256", lambda p: asked.append(p) or "hash")
     planned([Train(seed=seed, lam=lam) for seed in (0, 1) for lam in (0.1, 0.4)])
     planned([Train(), Finetune()])
     assert len(asked) == 3

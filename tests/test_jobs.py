@@ -12,9 +12,8 @@ import pytest
 from PIL import Image
 
 from clnbook import jobs
-from clnbook.studies import load_study
+from clnbook.studies import load_study, planned
 from clnlib import code, parameters
-from clnlib.data.identity import planned
 from clnlib.errors import InputError
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 
 from clnbook.notebooks import cell
-from clnbook.studies import Study, load_study
-from clnlib.data.identity import planned
+from clnbook.studies import Study, load_study, planned
 from clnlib.errors import InputError
 from clnlib.parameters import (
     BACKBONES,

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from clnbook.audit.leakage import leakage
 from clnlib.data import nih
 from clnlib.data.splits import (
     PARTS,
     PROTOCOLS,
     held_out,
-    leakage,
     make_split,
     split_sha256,
     thin_findings,

@@ -8,12 +8,44 @@ import pandas as pd
 
 from clnbook.style import OTHER, PREDICTED
 from clnlib.data import nih, splits
+from clnlib.data.splits import PARTS, UNKNOWN, unknown_patients
 from clnlib.errors import InputError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 SEEDS = (0, 1)
+
+
+def leakage(split: pd.DataFrame) -> pd.DataFrame:
+    """What the test and validation parts share with training.
+
+    Returns
+    -------
+    DataFrame
+        One row for "validation" and "test"; columns `boxes`, `images`, `patients` (their
+        numbers), `images_shared`, `patients_shared` (also in training), `boxes_on_shared_images`
+        and `boxes_of_shared_patients` (boxes the network may have seen the image or the patient
+        of). Whatever counts patients is "unknown" where one patient of the split is.
+    """
+    train = split[split["part"] == "train"]
+    rows: dict[str, dict[str, int | str]] = {}
+    for part in PARTS[1:]:
+        own = split[split["part"] == part]
+        same_image = own["image"].isin(train["image"])
+        same_patient = own["patient"].isin(train["patient"])
+        rows[part] = {
+            "boxes": len(own),
+            "images": own["image"].nunique(),
+            "patients": own["patient"].nunique(),
+            "images_shared": own.loc[same_image, "image"].nunique(),
+            "patients_shared": own.loc[same_patient, "patient"].nunique(),
+            "boxes_on_shared_images": int(same_image.sum()),
+            "boxes_of_shared_patients": int(same_patient.sum()),
+        }
+        if unknown_patients(split).any():
+            rows[part] |= {column: UNKNOWN for column in rows[part] if "patients" in column}
+    return pd.DataFrame.from_dict(rows, orient="index")
 
 
 @cache
@@ -39,7 +71,7 @@ def protocols(seeds: tuple[int, ...] = SEEDS) -> pd.DataFrame:
     """
     rows = {}
     for protocol in splits.PROTOCOLS:
-        shared = [splits.leakage(split(protocol, seed)).loc["test"] for seed in seeds]
+        shared = [leakage(split(protocol, seed)).loc["test"] for seed in seeds]
         test = pd.DataFrame(shared)
         patient = test["boxes_of_shared_patients"] / test["boxes"]
         rows[protocol] = {

@@ -1,13 +1,12 @@
 """The name of a run: it follows from the data and weights learnt from, not from typed words."""
 
-from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
 from clnlib import io, runs
 from clnlib.data import sources
 from clnlib.errors import InputError
-from clnlib.parameters import Finetune, Images, Train
+from clnlib.parameters import Finetune, Train
 
 P = TypeVar("P", Train, Finetune)
 
@@ -43,44 +42,24 @@ def identity(parameters: Train | Finetune) -> Identity:
     InputError
         Images, annotations or a weight file are not there.
     """
-    return _identity(parameters, _data(parameters), _weights(parameters.weights))
+    p = parameters
+    return named(p, data_sha256(p), weights_identity(p.weights))
 
 
-def planned(study: Sequence[Train | Finetune]) -> list[str]:
-    """The names of runs that are still to be made, on this machine or on another.
-
-    Images or weights that are not here are hashed as "missing", so that a study can be looked at
-    without them; with them the same runs have other names.
-    """
-    data: dict[str, str] = {}
-    names = []
-    for p in study:
-        key = type(p).__name__ + p.model_dump_json(include={*Images.model_fields, "image_folder"})
-        if key not in data:  # many runs share a data set, which may have 112,120 images
-            data[key] = _or_missing(_data, p)
-        names.append(_identity(p, data[key], _or_missing(_weights, p.weights)).name)
-    return names
-
-
-def _or_missing(hashed: Callable[[Any], str], given: object) -> str:
-    try:
-        return hashed(given)
-    except InputError:
-        return "missing"
-
-
-def _identity(p: Train | Finetune, data: str, weights: str) -> Identity:
+def named(p: Train | Finetune, data: str, weights: str) -> Identity:
+    """The identity that follows from parameters, and from hashes that are known already."""
     digest = io.digest([io.as_json(p.effective()), data, weights])
     kind = f"lam{p.lam:g}" if isinstance(p, Train) else "finetune"
     return Identity(f"{p.backbone}-{kind}-seed{p.seed}-{digest[:8]}", data, weights)
 
 
-def _data(p: Train | Finetune) -> str:
+def data_sha256(p: Train | Finetune) -> str:
+    """The hash of the rows of a data set and of what its pixels come from."""
     return (sources.boxed(p) if isinstance(p, Train) else sources.labelled(p)).sha256
 
 
-def _weights(weights: str | None) -> str:
-    """What the first weights are: hash, run, "imagenet" or "" for none."""
+def weights_identity(weights: str | None) -> str:
+    """First weights by hash (a file) or by name (a run, "imagenet"); "" for none."""
     if weights is None or weights == "imagenet":
         return weights or ""
     file = Path(weights).expanduser()

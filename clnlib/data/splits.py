@@ -123,34 +123,3 @@ def split_sha256(split: pd.DataFrame) -> str:
     columns = ["image", "finding", "x1", "y1", "x2", "y2", "part"]
     text = split[columns].sort_values(columns).to_csv(index=False, float_format="%.6f")
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def leakage(split: pd.DataFrame) -> pd.DataFrame:
-    """What the test and validation parts share with training.
-
-    Returns
-    -------
-    DataFrame
-        One row for "validation" and "test"; columns `boxes`, `images`, `patients` (their
-        numbers), `images_shared`, `patients_shared` (also in training), `boxes_on_shared_images`
-        and `boxes_of_shared_patients` (boxes the network may have seen the image or the patient
-        of). Whatever counts patients is "unknown" where one patient of the split is.
-    """
-    train = split[split["part"] == "train"]
-    rows: dict[str, dict[str, int | str]] = {}
-    for part in PARTS[1:]:
-        own = split[split["part"] == part]
-        same_image = own["image"].isin(train["image"])
-        same_patient = own["patient"].isin(train["patient"])
-        rows[part] = {
-            "boxes": len(own),
-            "images": own["image"].nunique(),
-            "patients": own["patient"].nunique(),
-            "images_shared": own.loc[same_image, "image"].nunique(),
-            "patients_shared": own.loc[same_patient, "patient"].nunique(),
-            "boxes_on_shared_images": int(same_image.sum()),
-            "boxes_of_shared_patients": int(same_patient.sum()),
-        }
-        if unknown_patients(split).any():
-            rows[part] |= {column: UNKNOWN for column in rows[part] if "patients" in column}
-    return pd.DataFrame.from_dict(rows, orient="index")
