@@ -28,20 +28,17 @@ def counts(patients: ArrayLike, resamples: int = RESAMPLES, seed: int = 0) -> Co
     patients
         (N,) patient of each row.
     resamples
-        R, number of resamples.
+        Number of resamples to draw.
     seed
         Of the random generator.
 
     Returns
     -------
     numpy.ndarray
-        (1 + R, N) float64, how often each row is drawn; row 0 is all ones, the data themselves.
+        (R, N) float64, R = 1 + resamples: how often each row is drawn; the first resample is all
+        ones, the data themselves.
         The same patients are drawn equally often whatever the order and number of their rows:
         two runs tested on them are paired.
-
-    See Also
-    --------
-    jackknife_counts : Counts that leave out a patient each, for `bca`.
 
     References
     ----------
@@ -61,13 +58,7 @@ def counts(patients: ArrayLike, resamples: int = RESAMPLES, seed: int = 0) -> Co
 
 
 def jackknife_counts(patients: ArrayLike) -> Counts:
-    """Counts (P, N) for `bca`, 0 or 1: row i has all of P patients but the i-th to appear.
-
-    Parameters
-    ----------
-    patients
-        (N,) patient of each row.
-    """
+    """Counts (P, N) for `bca`, 0 or 1: row i has all of P patients but the i-th to appear."""
     codes, patient = pd.factorize(np.asarray(patients))
     return (np.arange(len(patient))[:, None] != codes).astype(np.float64)
 
@@ -165,7 +156,7 @@ def interval(samples: NDArray[np.float64], level: float = 0.95) -> tuple[float, 
     Parameters
     ----------
     samples
-        (1 + R,) the statistic over `counts`: entry 0 on the data, then on R resamples.
+        (R,) the statistic over `counts`, its entry 0 on the data.
     level
         Of the interval, between 0 and 1.
 
@@ -177,7 +168,7 @@ def interval(samples: NDArray[np.float64], level: float = 0.95) -> tuple[float, 
 
     See Also
     --------
-    bca : The bias-corrected, accelerated interval.
+    bca : For statistics that are skewed.
 
     Examples
     --------
@@ -193,16 +184,14 @@ def interval(samples: NDArray[np.float64], level: float = 0.95) -> tuple[float, 
 def bca(
     samples: NDArray[np.float64], jackknife: NDArray[np.float64], level: float = 0.95
 ) -> tuple[float, float, float]:
-    """As `interval`, but bias-corrected and accelerated: for statistics that are skewed.
+    """As `interval`, but bias-corrected and accelerated, for statistics that are skewed.
 
     Parameters
     ----------
-    samples
-        (1 + R,) the statistic over `counts`.
+    samples, level
+        As in `interval`.
     jackknife
         (P,) the same statistic over `jackknife_counts`.
-    level
-        Of the interval, between 0 and 1.
 
     Returns
     -------
@@ -269,7 +258,7 @@ def paired_rows(a: Run, b: Run, part: str = "test") -> tuple[pd.DataFrame, pd.Da
 def difference(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
     """The statistic of run `a` less that of run `b`, resample by resample.
 
-    Both are (1 + R, ...) over the same `counts` of `paired_rows`, and so is the difference; NaN
+    Both are (R, ...) over the same `counts` of `paired_rows`, and so is the difference; NaN
     where either is undefined. Other shapes, from other resamples, raise a `ValueError`.
     """
     if a.shape != b.shape:
@@ -283,13 +272,13 @@ def two_sided_p(samples: NDArray[np.float64]) -> float:
     Parameters
     ----------
     samples
-        (1 + R,) from `difference`; entry 0, the data, and NaN are left out.
+        (R,) from `difference`; entry 0, the data, and NaN are left out.
 
     Returns
     -------
     float
         Twice the smaller share of resamples at or beyond zero on either side, at most 1; 1 is
-        added to both counts, so that p is never below 2 / (R + 1). NaN without a defined resample.
+        added to both counts, so that p is never below 2 / R. NaN without a defined resample.
 
     References
     ----------

@@ -91,7 +91,7 @@ def build_cln(
     Parameters
     ----------
     backbone, image_size, pooling, bn_momentum
-        As in `build_classifier`.
+        As in `build_classifier`, and so are the errors raised.
     findings
         Number of findings, exactly one of which is in the image.
     mean_box
@@ -104,11 +104,6 @@ def build_cln(
         Grey images (B, S, S, 1) of 0 to 255 → {"finding": (B, findings) softmax, "box": (B, 4)
         relative `xyxy`, ReLU}, both float32; every layer is named, the weights are random. The
         paper lists the four as x1, x2, y1, y2; only the order differs.
-
-    Raises
-    ------
-    InputError
-        An unknown backbone or pooling, or images smaller than the backbone takes.
 
     See Also
     --------
