@@ -1,4 +1,4 @@
-"""Decoded images as one memory map: built once, resumable, the same bytes every time.
+"""Decoded images as a single memory map: built once, resumable, the same bytes every time.
 
 A store is a folder with `images.u8` (uint8 pixels, image after image) and `manifest.json`. While
 it is built there are `images.u8.partial` (room for every image) and a journal (a line for every
@@ -126,7 +126,7 @@ def build_store(
     Raises
     ------
     InputError
-        Unreadable images (one error that lists them, after all were tried), no or repeated
+        Unreadable images (listed, after all were tried), no or repeated
         names, or a finished store of something else in the folder.
 
     Examples

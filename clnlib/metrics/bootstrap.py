@@ -243,14 +243,14 @@ def paired_rows(a: Run, b: Run, part: str = "test") -> tuple[pd.DataFrame, pd.Da
     """
     names = f"runs {a.folder.name} and {b.folder.name}"
     if len({run.parameters.dataset == "phantom" for run in (a, b)}) > 1:
-        raise InputError(f"{names}: not comparable, one has seen phantoms, the other radiographs")
+        raise InputError(f"{names}: not comparable, phantoms against radiographs")
     keys = ["image", "patient", "finding", *TRUE_BOX]
     left, right = (run.part(part).sort_values(keys, ignore_index=True) for run in (a, b))
     if not left[keys].equals(right[keys]):
         shared = len(left[keys].merge(right[keys], on=keys))
         raise InputError(
             f"{names}: not comparable, of their {len(left)} and {len(right)} {part} rows "
-            f"they share {shared}; compare runs of one data set, protocol and split_seed"
+            f"they share {shared}; compare runs of the same data set, protocol and split_seed"
         )
     return left, right
 
