@@ -1,4 +1,4 @@
-"""Boxes that never see the image: what a localisation number must beat.
+"""Boxes that never see the image, which any localisation number must beat.
 
 Each is chosen among, or computed from, the boxes of part "train", and is given the true finding
 of a row, which the network is not; "class-agnostic" alone does without it.

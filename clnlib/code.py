@@ -10,7 +10,7 @@ PACKAGES = ("clnlib", "clnbook")  # ours; installed packages are known by their 
 
 
 def modules(*names: str) -> dict[str, str]:
-    """Every module of ours that some modules reach by their imports, to tell whether code changed.
+    """Every module of ours that some modules reach by their imports, to see whether code changed.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ def modules(*names: str) -> dict[str, str]:
 
 
 def digest(*names: str) -> str:
-    """One hash of the meaning of all modules that some modules reach (`modules`)."""
+    """A single hash of the meaning of all modules that some modules reach (`modules`)."""
     return hashlib.sha256(repr(modules(*names)).encode()).hexdigest()
 
 
@@ -42,7 +42,7 @@ def digest(*names: str) -> str:
 def meaning(file: Path) -> str:
     """The sha256 of a Python file's syntax tree without docstrings, comments and layout.
 
-    Each file is read once per process, so that a long one does not note edits it never executed.
+    A process reads each file once, so that it does not note edits that it never executed.
     """
     return hashlib.sha256(repr(_shape(ast.parse(file.read_bytes()))).encode()).hexdigest()
 
@@ -71,7 +71,7 @@ def _shape(node: object) -> object:
     if not isinstance(node, ast.AST):
         return node
     fields = ((name, _shape(value)) for name, value in ast.iter_fields(node))
-    # Left out is what differs among Python's versions: empty fields, and the two that are named.
+    # Python's versions differ in their empty fields, and in the two that are named.
     kept = (f for f in fields if f[1] not in (None, ()) and f[0] not in ("kind", "type_comment"))
     return type(node).__name__, tuple(kept)
 

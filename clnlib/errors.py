@@ -1,11 +1,11 @@
-"""One exception line for a user: what, where, the value, what is allowed, the nearest match."""
+"""Errors a user can mend: a line with the place, the value, what is allowed, the nearest match."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches
 
 
 class InputError(ValueError):
-    """Something the user gave cannot be used; the message says what, where and the way out."""
+    """Something the user gave cannot be used; the message says where it is and the way out."""
 
 
 def nearest(value: object, allowed: Iterable[str]) -> str | None:
@@ -19,16 +19,16 @@ def nearest(value: object, allowed: Iterable[str]) -> str | None:
     return by_lower[close[0]] if close else None
 
 
-def not_allowed(what: str, value: object, allowed: Iterable[str]) -> InputError:
+def not_allowed(name: str, value: object, allowed: Iterable[str]) -> InputError:
     """An `InputError` that lists the allowed values and names the nearest.
 
     >>> not_allowed("loss", "gou", ["iou", "giou"])
     InputError("loss: 'gou' is not one of iou, giou; did you mean 'giou'?")
     """
-    names = list(allowed)
-    close = nearest(value, names)
+    values = list(allowed)
+    close = nearest(value, values)
     hint = f"; did you mean {close!r}?" if close else ""
-    return InputError(f"{what}: {value!r} is not one of {', '.join(names)}{hint}")
+    return InputError(f"{name}: {value!r} is not one of {', '.join(values)}{hint}")
 
 
 def shortened(items: Iterable[object], limit: int = 10) -> str:

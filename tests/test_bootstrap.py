@@ -19,7 +19,7 @@ from clnlib.runs import TRUE_BOX, Run
 
 
 def data(rows: int = 120, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Patients with one to a few rows, truth, and scores with ties."""
+    """Patients with a few rows each or a single row, truth, and scores with ties."""
     rng = np.random.default_rng(seed)
     truth = rng.integers(0, 2, rows)
     score = (rng.uniform(0, 1, rows) + 0.3 * truth).round(2)
@@ -31,7 +31,7 @@ def run_of(name: str, rows: pd.DataFrame, dataset: str = "nih880") -> Run:
 
 
 def box_rows(seed: int = 0) -> pd.DataFrame:
-    """Twenty rows, half of them test, with boxes and a prediction of its own."""
+    """Twenty rows, half of them test, with boxes and predictions."""
     rng = np.random.default_rng(0)
     table = pd.DataFrame(
         {
@@ -65,7 +65,7 @@ def test_jackknife_leaves_out_one_patient():
 
 
 def test_auc_is_that_of_repeated_rows():
-    """Counts mean what drawing rows again means: scikit-learn on the repeated rows agrees."""
+    """Counts stand for rows drawn again: scikit-learn on the repeated rows agrees."""
     patients, truth, score = data()
     drawn = bootstrap.counts(patients, 50)
     again = [np.repeat(np.arange(len(truth)), row) for row in drawn.astype(int)]
@@ -94,7 +94,7 @@ def test_auc_of_a_missing_score():
 @given(st.integers(0, 10**6))
 @settings(max_examples=25)
 def test_auc_turns_with_the_score(seed):
-    """Negated scores and swapped truth each give one minus the AUC, resample by resample."""
+    """Negated scores and swapped truth each give 1 − AUC, resample by resample."""
     patients, truth, score = data(30, seed)
     drawn = bootstrap.counts(patients, 20)
     got = bootstrap.auc(truth, score, drawn)
@@ -103,7 +103,7 @@ def test_auc_turns_with_the_score(seed):
 
 
 def test_means_and_counts_of_what_is_defined():
-    """A mean leaves out what a resample lacks; resamples with nothing are counted, not row 0."""
+    """A mean leaves out NaN; resamples of nothing else are counted, but not row 0."""
     samples = np.array([[np.nan, np.nan], [1.0, 3.0], [np.nan, 5.0], [np.nan, np.nan]])
     means = bootstrap.mean_defined(samples)
     np.testing.assert_array_equal(means, [np.nan, 2, 5, np.nan])
@@ -117,7 +117,7 @@ def test_means_and_counts_of_what_is_defined():
 @pytest.mark.parametrize("level", [0.9, 0.95])
 @pytest.mark.parametrize("statistic", ["mean", "auc"])
 def test_bca_agrees_with_scipy(statistic, level):
-    """On one row per patient and the same resamples: SciPy's interval to rounding errors."""
+    """With a row per patient and the same resamples: SciPy's interval to rounding errors."""
     _, truth, score = data(60, seed=4)
     patients = np.arange(60)
     drawn, left = bootstrap.counts(patients, 999), bca.jackknife_counts(patients)

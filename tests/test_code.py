@@ -1,4 +1,4 @@
-"""The meaning of code: prose leaves its hash, any other change of what is reached does not."""
+"""The meaning of code: prose keeps its hash, any other change in a module reached does not."""
 
 import os
 import subprocess
@@ -23,7 +23,7 @@ def f(x):
 
 @pytest.fixture
 def meaning(tmp_path):
-    """The hash of a text as a module; each text is a file of its own, as hashes are kept."""
+    """The hash of a text as a module; each text is another file, as hashes are kept."""
 
     def of(text: str) -> str:
         file = tmp_path / f"m{len(list(tmp_path.iterdir()))}.py"

@@ -25,7 +25,7 @@ def examples(number: int = 23, size: int = 8) -> dict:
 
 
 def whole(feed: Feed) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """All batches of an epoch as one."""
+    """All batches of an epoch, joined."""
     batches = [feed[k] for k in range(len(feed))]
     return np.concatenate([images for images, _ in batches]), {
         name: np.concatenate([targets[name] for _, targets in batches]) for name in batches[0][1]
@@ -47,7 +47,7 @@ def bright_box(grey: np.ndarray) -> np.ndarray:
 
 @pytest.fixture
 def amounts(monkeypatch):
-    """Set what `distort` may do at most; what is not named is switched off."""
+    """Set the limits of `distort`; those that are not named are 0."""
 
     def set_to(shift=0.0, scale=0.0, rotation=0.0, brightness=0.0, contrast=0.0) -> None:
         monkeypatch.setattr(feed_module, "SHIFT", shift)
@@ -65,7 +65,7 @@ def amounts(monkeypatch):
 @pytest.mark.parametrize("batch_size", [1, 5, 23, 100])
 @pytest.mark.parametrize("augment", [False, True])
 def test_every_row_once(batch_size, augment):
-    """An epoch has every example exactly once, with its own targets; the last batch is short."""
+    """An epoch has every example exactly once, with its targets; the last batch is short."""
     feed = Feed(Examples(**examples()), batch_size=batch_size, shuffle=(0, 3), augment=augment)
     lengths = [len(feed[k][0]) for k in range(len(feed))]
     assert sum(lengths) == 23
@@ -87,7 +87,7 @@ def test_without_shuffle_the_order_is_kept():
 
 
 def test_order_depends_on_seed_and_epoch():
-    """Equal (seed, epoch), equal order; any other pair, another one."""
+    """Equal (seed, epoch), equal order; any other pair, another order."""
 
     def order(*shuffle: int) -> list[int]:
         images, _ = whole(Feed(Examples(**examples()), batch_size=7, shuffle=shuffle))
@@ -302,7 +302,7 @@ def test_a_box_mostly_out_of_frame_keeps_the_image():
     """A box that would lose more than half its area stays, and so do the pixels' places.
 
     Its four pixels in the corner leave the frame with some shifts; with those only the grey
-    values change, all by one rule.
+    values change, all by the same rule.
     """
     grey = np.random.default_rng(4).integers(0, 256, (SIZE, SIZE), dtype=np.uint8)
     box = np.array([92, 92, 96, 96], np.float32) / SIZE

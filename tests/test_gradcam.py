@@ -42,7 +42,7 @@ def _paper_net():
 
 
 def _random_net(seed=0, nested=False):
-    """Convolutions, BatchNorm with statistics of its own, both heads."""
+    """Convolutions, BatchNorm with statistics of the images, both heads."""
     keras.utils.set_random_seed(seed)
     image = keras.Input((24, 24, 1), name="image")
     x = layers.Rescaling(1 / 127.5, -1.0, name="input_scaling")(image)
@@ -141,7 +141,7 @@ def test_values_equal_tf_keras_vis(images):
 
 @pytest.mark.parametrize("target", ["finding", "x2", "overlap"])
 def test_batches_and_nesting_change_nothing(images, target):
-    """One image at a time, uneven batches, and a backbone nested as one layer give the same."""
+    """Single images, uneven batches, and a backbone nested as a layer give the same."""
     model, nested = _random_net(), _random_net(nested=True)
     nested.set_weights(model.get_weights())
     chosen = {"finding": np.arange(10) % 5, "x2": "x2", "overlap": np.tile([0, 0, 1, 1], (10, 1))}
@@ -163,7 +163,7 @@ def test_nothing_is_trained(images):
 
 
 def test_another_layer_can_be_asked_for(images):
-    """An earlier layer gives its own resolution; one that a path leads around is refused."""
+    """An earlier layer gives its resolution; a layer that a path leads around is refused."""
     assert gradcam.heat_maps(_random_net(), images[:2], 0, layer="conv").shape == (2, 11, 11)
     image = keras.Input((4, 4, 1))
     maps = layers.Conv2D(1, 1, name="maps")(image)
@@ -191,7 +191,7 @@ def test_refusals(target, message):
 @pytest.mark.slow
 @pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="needs JAX")
 def test_jax_gives_the_same():
-    """The other Keras backend: the maps on paper, in a process of its own."""
+    """The other Keras backend: the maps on paper, in another process."""
     code = (
         "import json, sys; sys.path.insert(0, 'tests'); import keras, test_gradcam as t\n"
         "assert keras.backend.backend() == 'jax'\n"
@@ -203,9 +203,9 @@ def test_jax_gives_the_same():
         [sys.executable, "-c", code], capture_output=True, text=True, check=True,
         env={**os.environ, "KERAS_BACKEND": "jax"}, cwd=os.path.dirname(os.path.dirname(__file__)),
     )  # fmt: skip
-    found = np.array(json.loads(done.stdout.splitlines()[-1]))
+    maps = np.array(json.loads(done.stdout.splitlines()[-1]))
     expected = np.array([0.5, 0, 0.005, 0.005])[:, None, None, None] * GREY
-    np.testing.assert_allclose(found, expected, rtol=1e-5)
+    np.testing.assert_allclose(maps, expected, rtol=1e-5)
 
 
 def test_shuffling_destroys_from_a_layer_on_and_for_a_while():
@@ -264,7 +264,7 @@ def untrained(tmp_path_factory):
 
 
 def test_of_a_run(untrained):
-    """Rows get the maps of their own finding, from the pixels the run was trained on."""
+    """Rows get the maps of their finding, from the pixels the run was trained on."""
     rows = untrained.predictions.iloc[::2]
     names = ("true finding", "predicted finding", "overlap", "x1")
     pixels, maps = cams.of_run(untrained, rows, names)

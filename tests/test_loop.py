@@ -86,7 +86,7 @@ def test_early_stopping_keeps_the_best_epoch(tmp_path):
         np.testing.assert_array_equal(a, b)
 
 
-def test_an_exploding_loss_is_told(tmp_path):
+def test_an_exploding_loss_is_named(tmp_path):
     """A loss that is not finite ends the run with the epoch and a way out."""
     model = _model()
     targets = {"labels": np.full((4, 2), np.nan)}

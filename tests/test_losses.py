@@ -72,7 +72,7 @@ def real_pairs(number: int = 200) -> tuple[np.ndarray, np.ndarray]:
 
 
 def plain_iou(a: Any, b: Any) -> float:
-    """Eq. 2 as a loop of one."""
+    """Eq. 2 for a single pair, in plain Python."""
     width = min(a[2], b[2]) - max(a[0], b[0])
     height = min(a[3], b[3]) - max(a[1], b[1])
     if width <= 0 or height <= 0:
@@ -113,7 +113,7 @@ def reference(true: np.ndarray, box: np.ndarray) -> dict[str, np.ndarray]:
     [
         (UNIT, UNIT, 1.0),
         ([0, 0, 0.2, 0.2], [0.1, 0.1, 0.3, 0.3], 1 / 7),  # 0.01 / (0.04 + 0.04 − 0.01)
-        (UNIT, [0, 0, 0.5, 0.5], 0.25),  # one inside the other
+        (UNIT, [0, 0, 0.5, 0.5], 0.25),  # the second inside the first
         (UNIT, [0, 0, 0.5, 1], 0.5),
         ([0, 0, 0.5, 1], [0.5, 0, 1, 1], 0.0),  # touching
         ([0, 0, 0.1, 0.1], [0.9, 0.9, 1, 1], 0.0),
@@ -183,7 +183,7 @@ def test_agreement_with_plain_loops():
 @settings(max_examples=50)
 @given(ANY_PAIRS)
 def test_agreement_with_the_evaluation(pairs):
-    """What is trained is what is measured: the same IoU, for any boxes larger than a speck.
+    """Training and evaluation have the same IoU, for any boxes larger than a speck.
 
     Below an area of 1e-7 (a square of 0.3 pixels in an image of 1024²) the loss divides by 1e-7.
     """
@@ -195,7 +195,7 @@ def test_agreement_with_the_evaluation(pairs):
 
 
 def test_agreement_with_keras():
-    """Keras' own table of pairs has our IoU on its diagonal."""
+    """Keras' table of pairs has our IoU on its diagonal."""
     true, box = real_pairs(50)
     table = keras.utils.bounding_boxes.compute_iou(true, box, bounding_box_format="xyxy")
     np.testing.assert_allclose(
@@ -280,7 +280,7 @@ def test_per_sample():
 
 
 def test_no_overlap_and_empty():
-    """What is watched while training: by hand, touching boxes do not overlap, lines are empty."""
+    """The metrics of training: by hand, touching boxes do not overlap, lines are empty."""
     true = [UNIT, [0, 0, 0.5, 0.5], [0, 0, 0.5, 0.5], UNIT, UNIT]
     box = [UNIT, [0.5, 0, 1, 1], [0.4, 0.4, 1, 1], [0.2, 0.2, 0.2, 0.9], [0.9, 0.1, 0.2, 0.8]]
     assert values(no_overlap, true, box).tolist() == [0, 1, 0, 1, 1]

@@ -44,7 +44,7 @@ def test_table_3(name):
 
 
 def test_every_backbone_has_a_row_and_a_name():
-    """What `-p backbone` takes is what can be built, in one order."""
+    """`-p backbone` takes the names that can be built, in the same order."""
     assert tuple(backbones.BACKBONES) == BACKBONES
 
 
@@ -78,7 +78,7 @@ def test_layer_names_do_not_depend_on_the_session():
 
 @pytest.mark.parametrize("name", [name for name in BACKBONES if name != "efficientnetb4"])
 def test_scaling_is_the_backbone_s_own(name):
-    """On the same weights: the feature maps of Keras' model after its own `preprocess_input`.
+    """On the same weights: the feature maps of Keras' model after its `preprocess_input`.
 
     EfficientNetB4 is apart: Keras adds a layer under ImageNet weights only (next test).
     """
@@ -138,18 +138,18 @@ def test_another_number_of_findings():
 
 
 def test_bn_momentum_reaches_every_batchnorm():
-    """The parameter replaces the backbone's own momentum; None keeps it (0.999 here)."""
+    """The parameter replaces the backbone's momentum; None keeps it (0.999 here)."""
     for given, expected in ((None, 0.999), (0.9, 0.9)):
         model = network.build_cln("mobilenetv3small", 32, bn_momentum=given)
         norms = [x for x in model.layers if isinstance(x, keras.layers.BatchNormalization)]
         assert norms and {x.momentum for x in norms} == {expected}
 
 
-@pytest.mark.parametrize("what", ["nothing", "batchnorm", "backbone"])
-def test_freezing_is_real(what):
+@pytest.mark.parametrize("part", ["nothing", "batchnorm", "backbone"])
+def test_freezing_is_real(part):
     """After a step of training, frozen layers are the same to the bit, the others are not."""
     model = network.build_cln("mobilenetv3small", 32, mean_box=[0.2, 0.2, 0.8, 0.8])
-    network.freeze(model, what)
+    network.freeze(model, part)
     inside = network.backbone_layers(model)
     norms = [x for x in inside if isinstance(x, keras.layers.BatchNormalization)]
     convolutions = [x for x in inside if isinstance(x, keras.layers.Conv2D)]
@@ -169,12 +169,12 @@ def test_freezing_is_real(what):
             "nothing": [True, True],
             "batchnorm": [False, True],
             "backbone": [False, False],
-        }[what]
+        }[part]
     )
 
 
 def test_refusals():
-    """Sizes a backbone cannot take and unknown names are refused, with what is allowed."""
+    """Sizes a backbone cannot take and unknown names are refused; the allowed are named."""
     with pytest.raises(InputError, match="image_size=64: Xception takes 71 or more"):
         network.build_cln("xception", 64)
     with pytest.raises(InputError, match="did you mean 'chexnet'"):

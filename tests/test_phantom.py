@@ -159,7 +159,7 @@ def test_film_is_neither_empty_nor_saturated():
 edge = st.floats(0.0, 1.0, width=32)
 
 
-@example("Pneumonia", (0.031, 0.0626, 0.031, 0.0626), 32, 1.0)  # one pixel's size, on three
+@example("Pneumonia", (0.031, 0.0626, 0.031, 0.0626), 32, 1.0)  # the size of a pixel, on three
 @settings(max_examples=150)
 @given(
     finding=st.sampled_from(LABELLED),
@@ -197,7 +197,7 @@ def test_large_sizes_and_boxes_beyond_the_frame():
     ],
 )
 def test_bad_input_is_named(boxes, size, contrast, words):
-    """What cannot be drawn ends in one line that names it."""
+    """Arguments that cannot be drawn end in a line that names them."""
     with pytest.raises(InputError, match=words):
         phantom.draw(IMAGE, boxes, size, contrast)
 

@@ -60,7 +60,7 @@ class KilledError(BaseException):
 
 
 def test_build(tmp_path):
-    """Rows, names, index and manifest agree with what was read."""
+    """Rows, names, index and manifest agree with the images that were read."""
     store = build(tmp_path / "s")
     assert store.names == tuple(NAMES)
     assert store.images.shape == (150, SIZE, SIZE)
@@ -265,7 +265,7 @@ def test_unfinished_of_another_identity_is_discarded(tmp_path, change):
 
 
 def test_unreadable_are_listed(tmp_path):
-    """All images are tried, one error lists up to ten, and what was read is kept."""
+    """All images are tried, an error lists up to ten, and those that were read are kept."""
     bad = NAMES[10:22]
     with pytest.raises(InputError) as caught:
         build(tmp_path / "s", read=reader_that_fails(*bad))
@@ -351,7 +351,7 @@ def test_lost_manifest_is_rebuilt(tmp_path):
 
 
 def test_threads_wait_for_the_lock(tmp_path, capsys):
-    """Two builds of one store at once: one builds, the other waits, says so and opens."""
+    """Two builds of a store at once: the first builds, the other waits, says so and opens."""
     reads, inside = [], threading.Event()
 
     def slow(name: str):
@@ -398,7 +398,7 @@ KILLED = """
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGKILL")
 def test_sigkill(tmp_path):
-    """After SIGKILL the rest is read and nothing twice but one batch; the bytes are the same."""
+    """After SIGKILL the rest is read, twice at most a batch of it; the bytes are the same."""
     log, folder = tmp_path / "log", tmp_path / "s"
     command = [sys.executable, "-c", textwrap.dedent(KILLED), str(folder), str(log)]
     process = subprocess.Popen(command)

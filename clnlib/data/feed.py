@@ -108,7 +108,7 @@ def distort(
         Draws the amounts: shift up to 0.05 of the side, scale 0.9 to 1.1, rotation up to 5
         degrees, brightness up to 20 grey values, contrast 0.8 to 1.2.
     flip
-        Mirror left and right with probability one half.
+        Mirror left and right with probability 1/2.
 
     Returns
     -------

@@ -32,8 +32,8 @@ from clnlib.findings import normalise
 VERSION: int = 2
 """Raised whenever a drawn byte changes, so that stores built from older phantoms are rebuilt."""
 
-SIZES = (32, 2048)  # pixels per side: coarser no nodule shows, finer no detector is
-MAX_CONTRAST = 4.0  # stronger findings would only be saturated
+SIZES = (32, 2048)  # pixels per side: a nodule still has two, and no detector has more
+MAX_CONTRAST = 4.0  # a stronger finding would be black or white throughout
 
 _ONE_SIDED = ("Cardiomegaly", "Hernia")  # always on the image's right, the patient's left
 
@@ -140,13 +140,13 @@ def _inside(image: str, box: Box) -> Box:
     return x1, y1, x2, y2
 
 
-class _Frame(NamedTuple):
-    """Coordinates of a chest: (h, 1) and (1, w) or (h, w), relative to the image."""
+class _Patient(NamedTuple):
+    """Where a patient stands, and measures of the chest, relative to the image's side."""
 
-    y: Array  # down the image
-    dx: Array  # across, from the patient's midline
-    dy: Array  # down the patient, who stands a little askew
-    across: Array  # |dx|
+    y: Array  # (S, 1) down the image
+    dx: Array  # (S, S) across the patient, from the spine
+    dy: Array  # (S, S) down the patient, who stands a little askew
+    across: Array  # (S, S) |dx|
     half: float  # half width of the rib cage
     apex: float  # y of the lungs' tips
     base: float  # y of the diaphragm
@@ -163,83 +163,85 @@ def _chest(image: str, size: int) -> tuple[Chest, float]:
     dy = y + tilt * (x - 0.5)
     half = rng.uniform(0.35, 0.41)
     apex, base = rng.uniform(0.06, 0.12), rng.uniform(0.72, 0.8)
-    at = _Frame(y, dx, dy, np.abs(dx), half, apex, base)
+    p = _Patient(y, dx, dy, np.abs(dx), half, apex, base)
 
-    body = _body(rng, at)
-    lung, belly = _lungs(rng, at)
-    wide, high = rng.uniform(0.13, 0.175), rng.uniform(0.17, 0.2)  # two thirds of it on the right
+    body = _body(rng, p)
+    lung, belly = _lungs(rng, p)
+    # Two thirds of the heart lie on the image's right.
+    wide, high = rng.uniform(0.13, 0.175), rng.uniform(0.17, 0.2)
     heart = heart_shape((dx - 0.32 * wide) / wide, (y - (base - high)) / high)
-    marks = _vessels(rng, at) * lung
+    marks = _vessels(rng, p) * lung
     inside = rng.uniform(0.66, 0.74) * lung
     tissue = body * (1.0 - inside + 0.3 * belly) + marks
     tissue += HEART * heart * (1.0 - 0.9 * belly) * body
-    tissue += _mediastinum(rng, at) * body
-    tissue += _bones(rng, at) * body
-    dense, px = rng.uniform(0.0, 0.16), (at.across - rng.uniform(0.16, 0.21)) / 0.17
-    py = (y - 0.62) / 0.17
-    tissue += dense * fall((1.0 - px * px - py * py) / 0.45) * body  # breasts: two soft shadows
+    tissue += _mediastinum(rng, p) * body
+    tissue += _bones(rng, p) * body
+    # Breasts, two soft round shadows.
+    dense, u, v = rng.uniform(0.0, 0.16), p.across - rng.uniform(0.16, 0.21), (y - 0.62) / 0.17
+    u = u / 0.17
+    tissue += dense * fall((1.0 - u * u - v * v) / 0.45) * body
     tissue *= 0.9 + 0.2 * noise(rng, y, x, 0.2)
     x, y = np.broadcast_arrays(x, y)
     return Chest(x, y, lung, heart, belly, marks, tissue), spine
 
 
-def _body(rng: np.random.Generator, at: _Frame) -> Array:
+def _body(rng: np.random.Generator, p: _Patient) -> Array:
     """Soft tissue: neck, shoulders, trunk; a cylinder's thickness, nothing outside."""
     neck, rise = rng.uniform(0.12, 0.17), rng.uniform(-0.06, 0.02)
-    trunk = at.half + rng.uniform(0.05, 0.1)
-    width = neck + (0.56 - neck) * fall((at.y - rise) / 0.17)
-    width = width - (0.56 - trunk) * fall((at.y - 0.22) / 0.2)
-    return bulge(at.across / width) * rng.uniform(0.95, 1.1)
+    trunk = p.half + rng.uniform(0.05, 0.1)
+    width = neck + (0.56 - neck) * fall((p.y - rise) / 0.17)
+    width = width - (0.56 - trunk) * fall((p.y - 0.22) / 0.2)
+    return bulge(p.across / width) * rng.uniform(0.95, 1.1)
 
 
-def _lungs(rng: np.random.Generator, at: _Frame) -> tuple[Array, Array]:
+def _lungs(rng: np.random.Generator, p: _Patient) -> tuple[Array, Array]:
     """Masks of both lungs and of the belly below the domes of the diaphragm."""
-    way = np.clip((at.y - at.apex) / (at.base - at.apex), 0.0, 1.0)
-    outer = at.half * bulge(np.maximum(1.0 - way / 0.72, 0.0)) * (1.0 - 0.03 * way)
+    way = np.clip((p.y - p.apex) / (p.base - p.apex), 0.0, 1.0)
+    outer = p.half * bulge(np.maximum(1.0 - way / 0.72, 0.0)) * (1.0 - 0.03 * way)
     top = np.maximum(1.0 - way / 0.25, 0.0)
     inner = 0.04 + 0.05 * top * top
     lift, right_higher = rng.uniform(0.07, 0.11), rng.uniform(0.0, 0.035)
-    t = (at.across - 0.45 * at.half) / (0.55 * at.half)
-    dome = at.base - lift * (1.0 - t * t)
-    dome = dome - np.where(at.dx < 0.0, np.float32(right_higher), np.float32(0.0))
-    wall = fall((outer - at.across) / 0.03 + 0.5) * fall((at.across - inner) / 0.03 + 0.5)
-    belly = fall((at.dy - dome) / 0.025 + 0.5)
+    t = (p.across - 0.45 * p.half) / (0.55 * p.half)
+    dome = p.base - lift * (1.0 - t * t)
+    dome = dome - np.where(p.dx < 0.0, np.float32(right_higher), np.float32(0.0))
+    wall = fall((outer - p.across) / 0.03 + 0.5) * fall((p.across - inner) / 0.03 + 0.5)
+    belly = fall((p.dy - dome) / 0.025 + 0.5)
     return wall * (1.0 - belly), belly
 
 
-def _vessels(rng: np.random.Generator, at: _Frame) -> Array:
+def _vessels(rng: np.random.Generator, p: _Patient) -> Array:
     """Branches that leave each hilum and thin out: noise stretched along the radius."""
-    px, py = at.across - 0.06, at.y - rng.uniform(0.44, 0.48)
+    px, py = p.across - 0.06, p.y - rng.uniform(0.44, 0.48)
     reach = np.abs(px) + np.abs(py) + 0.02
     # A diamond's angle (no arctan), moved apart for the two lungs so that they differ.
-    angle = (py / reach + 1.0) * 9.0 + np.where(at.dx > 0.0, np.float32(24), np.float32(0))
+    angle = (py / reach + 1.0) * 9.0 + np.where(p.dx > 0.0, np.float32(24), np.float32(0))
     lines = ridges(sample(rng, angle + 3.0 * reach, reach * 11.0), 0.16)
     return lines * (0.028 / (reach + 0.09)) + 0.16 * fall((0.1 - reach) / 0.1)
 
 
-def _mediastinum(rng: np.random.Generator, at: _Frame) -> Array:
+def _mediastinum(rng: np.random.Generator, p: _Patient) -> Array:
     """Great vessels, aortic knob and spine, with the dark windpipe between."""
     column = rng.uniform(0.038, 0.046)
-    discs = at.y * rng.uniform(19.0, 22.0)
+    discs = p.y * rng.uniform(19.0, 22.0)
     ripple = np.abs(discs - np.floor(discs) - 0.5)
-    spine = fall((column - at.across) / 0.02 + 0.5) * (0.32 + 0.22 * ripple)
-    vessels = 0.3 * fall((0.07 - at.across) / 0.035 + 0.5) * fall((0.52 - at.y) / 0.3)
-    kx, ky = at.dx - 0.055, at.y - rng.uniform(0.3, 0.34)
+    spine = fall((column - p.across) / 0.02 + 0.5) * (0.32 + 0.22 * ripple)
+    vessels = 0.3 * fall((0.07 - p.across) / 0.035 + 0.5) * fall((0.52 - p.y) / 0.3)
+    kx, ky = p.dx - 0.055, p.y - rng.uniform(0.3, 0.34)
     knob = 0.3 * fall((0.0022 - kx * kx - ky * ky) / 0.0012)
-    pipe = 0.22 * fall((0.02 - np.abs(at.dx + 0.005)) / 0.014 + 0.5) * fall((0.36 - at.y) / 0.05)
+    pipe = 0.22 * fall((0.02 - np.abs(p.dx + 0.005)) / 0.014 + 0.5) * fall((0.36 - p.y) / 0.05)
     return spine + vessels + knob - pipe
 
 
-def _bones(rng: np.random.Generator, at: _Frame) -> Array:
+def _bones(rng: np.random.Generator, p: _Patient) -> Array:
     """Ribs, back and front, and the clavicles."""
-    u, across = at.across / at.half, at.across
-    cage = fall((1.04 - u) / 0.05) * fall((u - 0.1) / 0.1) * fall((at.y - at.apex + 0.03) / 0.05)
-    cage *= fall((0.92 - at.y) / 0.1)
-    back = _rib((at.dy - 0.16 * u * u + 0.05 * u) / rng.uniform(0.066, 0.076) + rng.random())
-    front = _rib((at.dy + 0.24 * u - 0.06 * u * u) / rng.uniform(0.085, 0.1) + rng.random())
+    u, across = p.across / p.half, p.across
+    cage = fall((1.04 - u) / 0.05) * fall((u - 0.1) / 0.1) * fall((p.y - p.apex + 0.03) / 0.05)
+    cage *= fall((0.92 - p.y) / 0.1)
+    back = _rib((p.dy - 0.16 * u * u + 0.05 * u) / rng.uniform(0.066, 0.076) + rng.random())
+    front = _rib((p.dy + 0.24 * u - 0.06 * u * u) / rng.uniform(0.085, 0.1) + rng.random())
     ribs = (0.11 * back + 0.07 * front * fall((u - 0.35) / 0.25)) * cage
     slope, low = rng.uniform(0.2, 0.34), rng.uniform(0.15, 0.19)
-    off = at.dy - low + slope * across - 0.55 * (across - 0.14) * (across - 0.14)
+    off = p.dy - low + slope * across - 0.55 * (across - 0.14) * (across - 0.14)
     shaft = fall(1.0 - np.abs(off) / 0.022) * fall((across - 0.03) / 0.02)
     return ribs + 0.3 * shaft * fall((0.4 - across) / 0.06)
 

@@ -47,7 +47,7 @@ Look = Callable[[Chest, Frame, np.random.Generator], Array]
 
 LOOKS: dict[str, Look] = {}
 TYPICAL: dict[str, Box] = {}
-"""Centre's distance from the midline, centre's y, width and height, relative to the image."""
+"""Distance of the centre from the midline, y of the centre, width, height; of the image's side."""
 
 
 def _usually(off: float, y: float, width: float, height: float) -> Callable[[Look], Look]:
@@ -87,11 +87,11 @@ def bulge(t: Array) -> Array:
 
 
 def noise(rng: np.random.Generator, y: Array, x: Array, cell: float) -> Array:
-    """Smooth noise in [0, 1] on the grid of `y` (h, 1) and `x` (1, w), one value a cell.
+    """Smooth noise in [0, 1] on the grid of pixels at `y` and `x` (h, w), a random value a cell.
 
     Cells are fixed to the image, so every size of one image shows the same texture.
     """
-    cells = int(1 / cell) + 3  # one more than the image at its far end
+    cells = int(1 / cell) + 3  # the last two reach beyond the image
     values = rng.random((cells, cells), dtype=np.float32)
     down, across = y[:, 0] / cell, x[0] / cell
     i, j = down.astype(np.intp), across.astype(np.intp)
@@ -101,7 +101,7 @@ def noise(rng: np.random.Generator, y: Array, x: Array, cell: float) -> Array:
 
 
 def sample(rng: np.random.Generator, a: Array, b: Array) -> Array:
-    """Smooth noise in [0, 1] at any coordinates (h, w) >= 0, one value a unit, period 64."""
+    """Smooth noise in [0, 1] at any coordinates (h, w) >= 0, a random value a unit, period 64."""
     table = rng.random((64, 64), dtype=np.float32)
     i, j = a.astype(np.int32), b.astype(np.int32)
     along, across = a - i.astype(np.float32), fall(b - j.astype(np.float32))
@@ -191,7 +191,7 @@ def infiltration(c: Chest, b: Frame, rng: np.random.Generator) -> Array:
     """Streaks and a net, ill-defined."""
     cell = _cell(b, 0.13, 0.018, 0.03)
     veil = noise(rng, c.y, c.x, 0.09)
-    # Turned and bent by the veil, so that the net does not show the noise's own lattice.
+    # Turned and bent by the veil, so that the net does not show the lattice of the noise.
     down, across = 0.8 * c.y + 0.6 * c.x + 0.06 * veil, 0.8 * c.x - 0.6 * c.y + 0.6 - 0.06 * veil
     net = ridges(sample(rng, down / cell, across / cell), 0.22)
     streaks = ridges(sample(rng, down / (0.7 * cell), across / (2.2 * cell)), 0.22)

@@ -1,4 +1,4 @@
-"""Decoded images as one memory map: built once, resumable, the same bytes every time.
+"""Decoded images as a single memory map: built once, resumable, the same bytes every time.
 
 A store is a folder with `images.u8` (uint8 pixels, image after image) and `manifest.json`. While
 it is built there are `images.u8.partial` (room for every image) and a journal (a line for every
@@ -74,7 +74,7 @@ class Store:
 
 
 def open_store(folder: Path) -> Store:
-    """Open a store that is finished, to look at its images or to train on them.
+    """Open a finished store, to look at its images or to train on them.
 
     Raises
     ------
@@ -83,7 +83,7 @@ def open_store(folder: Path) -> Store:
 
     See Also
     --------
-    build_store : Builds it first, with an example.
+    build_store : Builds it first, and has an example of both.
     """
     if not _finished(folder):
         raise InputError(f"{folder}: no finished image store here; build it first")
@@ -123,11 +123,16 @@ def build_store(
     exclude_unreadable
         Leave unreadable images out and list them in the manifest, instead of raising.
 
+    Returns
+    -------
+    Store
+        Pixels (N, size, size) uint8, a memory map of the file, and their names.
+
     Raises
     ------
     InputError
-        Unreadable images (one error that lists them, after all were tried), no or repeated
-        names, or a finished store of something else in the folder.
+        Unreadable images (listed, after all were tried), no or repeated names, or a finished store
+        of something else in the folder.
 
     Examples
     --------
@@ -135,7 +140,8 @@ def build_store(
     >>> def read(name):
     ...     return np.full((4, 4), int(name), np.uint8), {"file": f"{name}.png"}
     >>> with TemporaryDirectory() as folder:
-    ...     store = build_store(Path(folder), Content(["7", "9"], 4, {}), read)
+    ...     built = build_store(Path(folder), Content(["7", "9"], 4, {}), read)
+    ...     store = open_store(Path(folder))  # the same
     ...     store.images[store.index["9"], 0]
     memmap([9, 9, 9, 9], dtype=uint8)
     """

@@ -25,20 +25,17 @@ def counts(patients: ArrayLike, resamples: int = RESAMPLES, seed: int = 0) -> Co
     patients
         (N,) patient of each row.
     resamples
-        R, number of resamples.
+        Number of resamples to draw.
     seed
         Of the random generator.
 
     Returns
     -------
     numpy.ndarray
-        (1 + R, N) float64, how often each row is drawn; row 0 is all ones, the data themselves.
+        (R, N) float64, R = 1 + resamples: how often each row is drawn; the first resample is all
+        ones, the data themselves.
         The same patients are drawn equally often whatever the order and number of their rows:
         two runs tested on them are paired.
-
-    See Also
-    --------
-    jackknife_counts : Counts that leave out a patient each, for `bca`.
 
     References
     ----------
@@ -150,7 +147,7 @@ def interval(samples: NDArray[np.float64], level: float = 0.95) -> tuple[float, 
     Parameters
     ----------
     samples
-        (1 + R,) the statistic over `counts`: entry 0 on the data, then on R resamples.
+        (R,) the statistic over `counts`, its entry 0 on the data.
     level
         Of the interval, between 0 and 1.
 

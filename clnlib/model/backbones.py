@@ -1,6 +1,6 @@
 """The backbones, a row each: Keras' builder, the input scaling it expects, its smallest image.
 
-Keras' own `keras.applications` are the reference implementation the paper names (section 2.2.1).
+`keras.applications` are the reference implementation the paper names (section 2.2.1).
 """
 
 import math
@@ -75,7 +75,7 @@ def get(name: str) -> Backbone:
 
 
 def application(name: str, **arguments: Any) -> Any:
-    """Keras' own model of a backbone without its top: RGB (B, S, S, 3) → (B, h, w, C).
+    """Keras' model of a backbone, without its top: RGB (B, S, S, 3) → (B, h, w, C).
 
     Its weights are random unless `arguments`, which are those of `keras.applications`, say
     otherwise.

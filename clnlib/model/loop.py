@@ -91,7 +91,7 @@ def fit(
         The loss is not finite any more.
     """
     first = feed_of_epoch(0)
-    # What the first step would build is built before it, or TensorFlow traces that step twice.
+    # Else the first step would build variables, and TensorFlow would trace that step twice.
     model.optimizer.build(model.trainable_variables)
     model.evaluate(first, steps=1, verbose=0)
     history, steps = _resume(model, folder), len(first)
@@ -126,7 +126,7 @@ def _epoch(model: Any, feed: Any, number: int, progress: Any) -> Logs:
 
 
 def _line(row: Logs, schedule: Schedule) -> str:
-    """An epoch as one line: its number and the values that a person watches."""
+    """An epoch as a line: its number and the values that a person watches."""
     watched = ("loss", "val_loss", schedule.monitor, "val_box_iou", "val_finding_accuracy")
     values = [f"{name} {row[name]:.4f}" for name in dict.fromkeys(watched) if name in row]
     return f"epoch {row['epoch']:3d}/{schedule.epochs}  " + "  ".join(values)
@@ -142,7 +142,7 @@ def weights_only(model: Any) -> Any:
 
 
 def _keep(model: Any, folder: Path, history: pd.DataFrame, monitor: str) -> None:
-    """Write what the epoch changed, the checkpoint last: a kill before it repeats the epoch."""
+    """Write an epoch's results, the checkpoint last: a kill before it repeats the epoch."""
     epoch = len(history)
     if best_epoch(history, monitor) == epoch:
         # The suffix must stay: Keras refuses other names.

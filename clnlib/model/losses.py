@@ -1,9 +1,9 @@
 """The box losses, per sample, and their sum with the cross-entropy (Eq. 4).
 
-Our own because the library's are traps (`docs/decisions.md`). Boxes are relative `xyxy`, (B, 4);
-every function returns (B,), finite with finite gradients for every finite box, so that Keras'
-`sample_weight` can mask single samples. A box with x2 <= x1 or y2 <= y1 is empty: its area and
-its IoU are 0.
+KerasCV's are traps (`docs/decisions.md`), so these are written here. Boxes are relative `xyxy`,
+(B, 4); every function returns (B,), finite with finite gradients for every finite box, so that
+Keras' `sample_weight` can mask single samples. A box with x2 <= x1 or y2 <= y1 is empty: its
+area and its IoU are 0.
 """
 
 import math

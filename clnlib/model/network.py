@@ -1,6 +1,6 @@
 """The two networks of the paper on a single page: stage 1's classifier and CLN (Figure 1).
 
-Grey images go in, of values 0 to 255, uint8 or float; grey to RGB and the backbone's own input
+Grey images go in, of values 0 to 255, uint8 or float; grey to RGB and the backbone's input
 scaling are layers inside, so that a saved network needs nothing but pixels.
 """
 
@@ -91,9 +91,9 @@ def build_cln(
     Parameters
     ----------
     backbone, image_size, pooling, bn_momentum
-        As in `build_classifier`.
+        As in `build_classifier`, and so are the errors raised.
     findings
-        Number of findings, exactly one of which is in the image.
+        Number of findings; an image shows exactly one of them.
     mean_box
         The box head's first bias, relative `(x1, y1, x2, y2)`: the mean training box. None keeps
         Keras' zeros, with which hardly any box has a gradient (`docs/decisions.md`).
@@ -104,11 +104,6 @@ def build_cln(
         Grey images (B, S, S, 1) of 0 to 255 → {"finding": (B, findings) softmax, "box": (B, 4)
         relative `xyxy`, ReLU}, both float32; every layer is named, the weights are random. The
         paper lists the four as x1, x2, y1, y2; only the order differs.
-
-    Raises
-    ------
-    InputError
-        An unknown backbone or pooling, or images smaller than the backbone takes.
 
     See Also
     --------
@@ -139,17 +134,17 @@ def build_cln(
     return keras.Model(image, {"finding": finding, "box": box}, name=f"cln_{backbone}")
 
 
-def freeze(model: Any, what: str) -> None:
+def freeze(model: Any, part: str) -> None:
     """Stop layers from training: "nothing", "batchnorm" (statistics too) or the whole "backbone".
 
-    `trainable = False` is what freezes in Keras 3; calling a backbone with `training=False` does
+    `trainable = False` freezes in Keras 3; calling a backbone with `training=False` does
     not once the functional model is fitted.
     """
     frozen = {"nothing": (), "batchnorm": layers.BatchNormalization, "backbone": layers.Layer}
-    if what not in frozen:
-        raise not_allowed("freeze", what, frozen)
+    if part not in frozen:
+        raise not_allowed("freeze", part, frozen)
     for layer in backbone_layers(model):
-        if isinstance(layer, frozen[what]):
+        if isinstance(layer, frozen[part]):
             layer.trainable = False
 
 
