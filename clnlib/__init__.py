@@ -1,8 +1,7 @@
 """CLN, the multi-task network for chest X-ray localisation and classification, as an instrument.
 
-Prepare data (`load_boxes`), build the network (`build_classifier`, `build_cln`), train it
-(`finetune`, `train`), apply it (`predict`) and measure it (`iou`, `iou_accuracy`, `mean_auc`). What
-is used most lies here; it is loaded when it is asked for, so that `import clnlib` stays quick.
+What is used most lies here, from `load_boxes` over `train` to `iou_accuracy`; it is loaded when it
+is asked for, so that `import clnlib` stays quick.
 """
 
 from importlib import import_module

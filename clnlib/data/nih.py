@@ -123,7 +123,7 @@ def _labels(text: str) -> str:
 
 
 def load_boxes(path: Path | None = None) -> pd.DataFrame:
-    """Expert boxes of NIH ChestX-ray14, one row per box.
+    """The expert boxes of NIH ChestX-ray14, from which stage 2 learns; a row is a box.
 
     Parameters
     ----------
@@ -146,6 +146,11 @@ def load_boxes(path: Path | None = None) -> pd.DataFrame:
         A column is missing; a malformed image name, unknown finding, coordinate that is no
         number, width or height not above 0, box outside the frame, or image and finding of
         an earlier row. One error names up to 10 rows.
+
+    Examples
+    --------
+    >>> len(load_boxes())
+    984
     """
     table = _Table(Path(path or TABLES / "boxes.csv.gz"), ["image", "finding", *"xywh"])
     boxes = table.rows[["image"]].assign(

@@ -58,6 +58,10 @@ def predict(parameters: Predict) -> pd.DataFrame:
     InputError
         The run is not a finished train run, there is no image, none can be read, or a package to
         read one with is not installed.
+
+    Examples
+    --------
+    >>> seen = predict(Predict(run="trial/<run>", images="scans"))  # doctest: +SKIP
     """
     run = runs.read(parameters.run)
     files = image_files(parameters.images)

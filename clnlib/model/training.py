@@ -46,9 +46,7 @@ def train(parameters: Train) -> runs.Run:
 
     Examples
     --------
-    >>> from clnlib.parameters import Train
-    >>> small = Train(phantom_images=40, image_size=32, epochs=1, study="example")
-    >>> run = train(small)  # doctest: +SKIP
+    >>> run = train(Train(phantom_images=40, image_size=32, epochs=1))  # doctest: +SKIP
     >>> run.part("test")[["image", "finding", "px1", "py1", "px2", "py2"]]  # doctest: +SKIP
     """
     return _recorded(parameters.filled(), STAGE_2)
@@ -70,6 +68,10 @@ def finetune(parameters: Finetune) -> runs.Run:
     See Also
     --------
     train : Stage 2; its parameter `weights` takes the folder of the run that this returns.
+
+    Examples
+    --------
+    >>> run = finetune(Finetune(phantom_images=200, epochs=1))  # doctest: +SKIP
     """
     return _recorded(parameters.filled(), STAGE_1)
 
