@@ -34,11 +34,9 @@ def counts(patients: ArrayLike, resamples: int = RESAMPLES, seed: int = 0) -> Co
 
     Returns
     -------
-    numpy.ndarray
-        (R, N) float64, R = 1 + resamples: how often each row is drawn; the first resample is all
-        ones, the data themselves.
-        The same patients are drawn equally often whatever the order and number of their rows:
-        two runs tested on them are paired.
+    (R, N) float64, R = 1 + resamples: how often each row is drawn; the first resample is all ones,
+    the data themselves. The same patients are drawn equally often whatever the order and number of
+    their rows: two runs tested on them are paired.
 
     References
     ----------
@@ -66,19 +64,8 @@ def jackknife_counts(patients: ArrayLike) -> Counts:
 def group_means(values: ArrayLike, groups: ArrayLike, drawn: Counts) -> NDArray[np.float64]:
     """Means of values within groups, such as the accuracy of each finding, for every resample.
 
-    Parameters
-    ----------
-    values
-        (N, K): K values for each row.
-    groups
-        (N, F) 0/1: whether a row belongs to each of F groups.
-    drawn
-        (R, N) from `counts`.
-
-    Returns
-    -------
-    numpy.ndarray
-        (R, F, K) float64; NaN where a resample has no row of a group.
+    From values (N, K), 0/1 memberships of the rows in F groups (N, F) and `counts` (R, N) to
+    (R, F, K) float64; NaN where a resample has no row of a group.
     """
     v, g = np.asarray(values, dtype=np.float64), np.asarray(groups, dtype=np.float64)
     members = (g[:, :, None] * v[:, None, :]).reshape(len(g), -1)
@@ -101,13 +88,11 @@ def auc(truth: ArrayLike, score: ArrayLike, drawn: Counts) -> NDArray[np.float64
 
     Returns
     -------
-    numpy.ndarray
-        (R,) float64 in [0, 1]; NaN where a resample has no 1 or no 0, and everywhere if a score
-        is NaN.
+    (R,) float64 in [0, 1]; NaN where a resample has no 1 or no 0, and everywhere if a score is
+    NaN.
 
     See Also
     --------
-    interval : An interval from these values.
     clnlib.metrics.classification.mean_auc : The mean over a run's findings.
 
     Examples
@@ -162,9 +147,8 @@ def interval(samples: NDArray[np.float64], level: float = 0.95) -> tuple[float, 
 
     Returns
     -------
-    tuple of float
-        Value, low, high, in the statistic's unit. Resamples in which it is undefined (NaN) are
-        left out; low and high are NaN where no resample is left.
+    Value, low, high, in the statistic's unit. Resamples in which it is undefined (NaN) are left
+    out; low and high are NaN where no resample is left.
 
     See Also
     --------
@@ -195,11 +179,10 @@ def bca(
 
     Returns
     -------
-    tuple of float
-        Value, low, high. Undefined entries (NaN) of both arguments are left out. A jackknife
-        without spread has no acceleration, so a statistic that never varies gets an interval of
-        length 0. Low and high are NaN where the interval does not exist: no defined resample, or
-        all of them on the same side of the value.
+    Value, low, high. Undefined entries (NaN) of both arguments are left out. A jackknife without
+    spread has no acceleration, so a statistic that never varies gets an interval of length 0. Low
+    and high are NaN where the interval does not exist: no defined resample, or all of them on the
+    same side of the value.
 
     References
     ----------
@@ -276,9 +259,8 @@ def two_sided_p(samples: NDArray[np.float64]) -> float:
 
     Returns
     -------
-    float
-        Twice the smaller share of resamples at or beyond zero on either side, at most 1; 1 is
-        added to both counts, so that p is never below 2 / R. NaN without a defined resample.
+    Twice the smaller share of resamples at or beyond zero on either side, at most 1; 1 is added
+    to both counts, so that p is never below 2 / R. NaN without a defined resample.
 
     References
     ----------

@@ -54,9 +54,8 @@ def heat_maps(
 
     Returns
     -------
-    numpy.ndarray
-        (N, h, w) float32, ≥ 0, at the feature map's resolution; all 0 where nothing argues for
-        the target (all weighted sums negative, or a coordinate under its ReLU).
+    (N, h, w) float32, ≥ 0, at the feature map's resolution; all 0 where nothing argues for the
+    target (all weighted sums negative, or a coordinate under its ReLU).
 
     Raises
     ------
@@ -207,17 +206,12 @@ def of_run(
 
     Returns
     -------
-    tuple
-        (n, S, S) uint8 pixels, and per target (n, h, w) float32 heat maps.
+    (n, S, S) uint8 pixels, and per target (n, h, w) float32 heat maps.
 
     Raises
     ------
     InputError
         A record without weights, images that are not there, an unknown target.
-
-    See Also
-    --------
-    heat_maps : For any network and images, with an example.
     """
     each = [_of_rows(run, rows, target) for target in targets]
     model = load_model(run) if model is None else model
