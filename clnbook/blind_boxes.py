@@ -51,9 +51,8 @@ def fitted(name: str, predictions: pd.DataFrame, threshold: float | None = None)
 
     Returns
     -------
-    pandas.DataFrame
-        Index the findings of `predictions`, sorted; columns x1, y1, x2, y2. A finding without
-        training box has the box of all training boxes together.
+    DataFrame: index the findings of `predictions`, sorted; columns x1, y1, x2, y2. A finding
+    without training box has the box of all training boxes together.
 
     Raises
     ------
@@ -84,9 +83,8 @@ def predict(name: str, predictions: pd.DataFrame, threshold: float | None = None
 
     Returns
     -------
-    pandas.DataFrame
-        The same rows; the predicted box `px1`, `py1`, `px2`, `py2` is the baseline's for the
-        row's true finding.
+    The same rows; the predicted box `px1`, `py1`, `px2`, `py2` is the baseline's for the row's
+    true finding.
 
     See Also
     --------

@@ -12,15 +12,8 @@ PACKAGES = ("clnlib", "clnbook")  # ours; installed packages are known by their 
 def modules(*names: str) -> dict[str, str]:
     """Every module of ours that some modules reach by their imports, to see whether code changed.
 
-    Parameters
-    ----------
-    names
-        Dotted names, e.g. "clnlib.model.training".
-
-    Returns
-    -------
-    dict
-        Dotted name → the first 12 hexadecimal digits of `meaning`, sorted by name.
+    From dotted names, such as "clnlib.model.training", to a dictionary, sorted by dotted name, of
+    the first 12 hexadecimal digits of each module's `meaning`.
     """
     reached: dict[str, str] = {}
     waiting = list(names)

@@ -58,18 +58,13 @@ def draw(
 
     Returns
     -------
-    numpy.ndarray
-        uint8 (size, size); 0 is black, the air around the body.
+    uint8 (size, size); 0 is black, the air around the body.
 
     Raises
     ------
     InputError
         A name that is no finding, a box that is not `x1 <= x2, y1 <= y2` and finite, a size or
         contrast out of range.
-
-    See Also
-    --------
-    place : A box for a finding that has none.
 
     Examples
     --------
@@ -92,25 +87,9 @@ def draw(
 
 
 def place(finding: str, image: str) -> Box:
-    """A plausible box for a label that comes without a box.
+    """A plausible box `(x1, y1, x2, y2)`, relative to the image, for a label that comes without.
 
-    Parameters
-    ----------
-    finding
-        Any of the 14 findings.
-    image
-        The image's name; each (finding, image) has a single box.
-
-    Returns
-    -------
-    tuple of float
-        `(x1, y1, x2, y2)` relative to the image, 0 <= x1 < x2 <= 1 and likewise y.
-
-    Examples
-    --------
-    >>> x1, y1, x2, y2 = place("Cardiomegaly", "00000001_000.png")
-    >>> x1 < 0.5 < x2  # a heart crosses the midline
-    True
+    Each pair of finding and image has a single box, which lies inside the frame.
     """
     finding = normalise(finding)
     off, y, width, height = TYPICAL[finding]

@@ -125,8 +125,7 @@ def build_store(
 
     Returns
     -------
-    Store
-        Pixels (N, size, size) uint8, a memory map of the file, and their names.
+    Pixels (N, size, size) uint8, a memory map of the file, and their names.
 
     Raises
     ------

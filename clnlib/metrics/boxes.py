@@ -14,9 +14,8 @@ def iou(true: ArrayLike, predicted: ArrayLike) -> NDArray[np.float64]:
 
     Returns
     -------
-    numpy.ndarray
-        (...) float64 in [0, 1]. An empty box (x2 <= x1 or y2 <= y1) has area 0; an empty union
-        gives 0, NaN coordinates give NaN.
+    (...) float64 in [0, 1]. An empty box (x2 <= x1 or y2 <= y1) has area 0; an empty union gives
+    0, NaN coordinates give NaN.
 
     See Also
     --------

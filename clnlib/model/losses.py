@@ -39,8 +39,7 @@ def iou(true: Any, box: Any) -> Any:
 
     Returns
     -------
-    tensor
-        (B,) in [0, 1]; 0 for empty unions. No gradient where the boxes do not overlap.
+    (B,) in [0, 1]; 0 for empty unions. No gradient where the boxes do not overlap.
 
     See Also
     --------
@@ -64,8 +63,6 @@ def iou_loss(true: Any, box: Any) -> Any:
 def giou_loss(true: Any, box: Any) -> Any:
     """1 − generalised IoU, in [0, 2]: boxes that lie apart have a gradient too.
 
-    References
-    ----------
     Rezatofighi et al., Generalized intersection over union, CVPR 2019, Eq. 1 to 3.
     """
     intersection, union = _overlap(true, box)
@@ -77,8 +74,6 @@ def giou_loss(true: Any, box: Any) -> Any:
 def ciou_loss(true: Any, box: Any) -> Any:
     """1 − complete IoU, in [0, 3]: distance of the centres and difference of shape count as well.
 
-    References
-    ----------
     Zheng et al., Distance-IoU loss, AAAI 2020, Eq. 7 to 11.
     """
     true = ops.cast(true, box.dtype)
@@ -140,10 +135,6 @@ def compile_cln(model: Any, lam: float, loss: str = "iou", learning_rate: float 
     ------
     InputError
         An unknown loss; the nearest is named.
-
-    See Also
-    --------
-    clnlib.model.training.train : Trains by the paper's schedule and records the run.
 
     Examples
     --------

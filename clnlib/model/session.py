@@ -15,13 +15,8 @@ _M_TOP_PAD = -2  # the setting's number in glibc's malloc.h
 def make_deterministic(seed: int, precision: str = "float32") -> None:
     """Make training repeatable, to the bit on machines of the same kind; before any layer is built.
 
-    Parameters
-    ----------
-    seed
-        Of Python's, NumPy's and Keras' random generators.
-    precision
-        Keras' dtype policy for layers built from now on: "float32", "mixed_float16" or
-        "mixed_bfloat16".
+    The seed is that of Python's, NumPy's and Keras' generators; the precision is Keras' dtype
+    policy for layers built from now on.
     """
     if keras.backend.backend() == "jax":
         flag = "--xla_gpu_deterministic_ops=true"
