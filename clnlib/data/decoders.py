@@ -1,6 +1,6 @@
 """Bytes of one PNG, JPEG or DICOM file to the grey pixels that a viewer shows.
 
-Refusals are `InputError`s that say why, without the path; damage raises nearly any exception.
+A refusal is an `InputError` that says why, without the path; damage raises nearly any exception.
 """
 
 import io
