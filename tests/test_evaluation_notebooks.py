@@ -10,7 +10,7 @@ import pytest
 
 from clnlib import io, paths, runs
 from clnlib.data import nih
-from clnlib.data.identity import identity
+from clnlib.data.identity import named
 from clnlib.data.splits import make_split
 from clnlib.parameters import Train
 from clnlib.runs import PREDICTED_BOX, PROBABILITY, TRUE_BOX
@@ -29,7 +29,7 @@ def record(folder: Path, boxes: pd.DataFrame, chance: int, **parameters: object)
     shares = rng.dirichlet(np.ones(len(findings)), len(rows))
     shares += 0.3 * (rows["finding"].to_numpy()[:, None] == np.array(findings))
     rows[[PROBABILITY + f for f in findings]] = shares / shares.sum(axis=1, keepdims=True)
-    run = folder / identity(p).name
+    run = folder / named(p, "data", "").name
     io.write_json(run / "parameters.json", {**p.model_dump(), "stage": "train"})
     history = pd.DataFrame({"epoch": [1, 2], "val_loss": [2.0, 1.0], "val_box_empty": [1.0, 0.0]})
     io.write_atomically(run / "history.csv", lambda f: history.to_csv(f, index=False))
