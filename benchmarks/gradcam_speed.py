@@ -12,9 +12,9 @@ import statistics
 import time
 import warnings
 
-import keras
 import numpy as np
 
+from clnlib.backend import keras
 from clnlib.model import gradcam, network
 
 

@@ -48,7 +48,9 @@ def seconds(backbone: str, size: int, keep: bool) -> float:
     if keep:
         session.keep_memory()
     mean = [0.3, 0.3, 0.6, 0.6]
-    model = network.build_cln(backbone, size, bn_momentum=0.9, mean_box=mean)
+    model = network.build_cln(backbone, size)
+    network.start_at(model, mean)
+    network.set_bn_momentum(model, 0.9)
     compile_cln(model, 0.4)
     number = BATCH * STEPS
     images = np.random.default_rng(0).integers(0, 256, (number, size, size), np.uint8)

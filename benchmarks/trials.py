@@ -13,9 +13,13 @@ them elsewhere without weights.
 import argparse
 from pathlib import Path
 
-from clnbook import publish, summary
+import numpy as np
+import pandas as pd
+
+from clnbook import names, publish, summary, yardsticks
 from clnbook.studies import Study, load_study
 from clnlib import paths, runs
+from clnlib.metrics.classification import mean_auc
 
 
 def main() -> None:
@@ -39,18 +43,41 @@ def main() -> None:
         for done in sorted(folder.glob("*/done")):
             publish.published(runs.read(done.parent), given.publish)
     found = [runs.read(done.parent) for done in sorted(folder.glob("*/done"))]
-    table = summary.by_setting([run for run in found if run.stage == "train"])
-    print(table.to_string(float_format="%.3f", na_rep="-"))
+    trained = [run for run in found if run.stage == "train"]
+    for table in (_each(trained), summary.by_setting(trained)):
+        print(table.to_string(float_format="{:.3f}".format, na_rep="-"), end="\n\n")
+
+
+def _each(found: list[runs.Run]) -> pd.DataFrame:
+    """A line per run: its cost, mean AUC and IoU, and the paired difference to each yardstick."""
+    lines = {}
+    for name, run in zip(names.labels(found), found, strict=True):
+        dead = run.history.set_index("epoch").loc[run.provenance["best_epoch"]].get("val_box_dead")
+        iou = yardsticks.table(run).set_index("series")
+        apart = iou.drop(index=yardsticks.NETWORK)[["difference", "low", "high"]]
+        lines[name] = {
+            "seconds": run.provenance["seconds"],
+            "epochs": len(run.history),
+            "dead coordinates": np.nan if dead is None else 4 * dead,
+            "AUC": mean_auc(run.part("test"), run.findings),
+            "mean IoU": iou.loc[yardsticks.NETWORK, "value"],
+            **{
+                f"less {s}": "{:+.3f} ({:+.3f} to {:+.3f})".format(*v)
+                for s, *v in apart.itertuples()
+            },
+        }
+    return pd.DataFrame.from_dict(lines, orient="index")
 
 
 def _train(study: Study, k: int, n: int) -> None:
+    from clnlib.data.identity import identity
     from clnlib.model.training import finetune, train
 
     for stage1 in study.finetunes():
         finetune(stage1)
     for place, parameters in enumerate(study.trainings()):
         if place % n == k - 1:
-            print(f"== {parameters.run_name()}", flush=True)
+            print(f"== {identity(parameters).name}", flush=True)
             train(parameters)
 
 

@@ -150,7 +150,7 @@ def blocks(model: Any) -> list[dict[str, Any]]:
         Keras layers it stands for; `activation`, "" where it has none.
     """
     from clnlib.model.backbones import BACKBONES
-    from clnlib.model.network import HIDDEN, backbone_layers
+    from clnlib.model.network import BOX_UNITS, HIDDEN, backbone_layers
 
     base = backbone_layers(model)
     pool = model.layers[model.layers.index(base[-1]) + 1].name
@@ -163,9 +163,10 @@ def blocks(model: Any) -> list[dict[str, Any]]:
         _block(pool, title, [model.get_layer(pool)]),
     ]
     for name in heads:
-        layer = model.get_layer(name)
+        # The last box layer may be followed by one that turns its pixels into relative values.
+        parts = [x for x in model.layers if x.name in (name, BOX_UNITS["pixels"] * (name == "box"))]
         drawn.append(
-            _block(name, before[name], [layer]) | {"activation": layer.activation.__name__}
+            _block(name, before[name], parts) | {"activation": parts[0].activation.__name__}
         )
     return drawn
 

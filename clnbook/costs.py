@@ -5,11 +5,11 @@ import time
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-import keras
 import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
+from clnlib.backend import keras
 from clnlib.errors import InputError
 from clnlib.model import backbones
 from clnlib.model.network import backbone_layers, build_cln

@@ -9,20 +9,25 @@ import contextlib
 import functools
 import importlib
 import io
+import itertools
 import math
 import warnings
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
-import keras
 import numpy as np
 import pandas as pd
-from keras import ops
 from numpy.typing import ArrayLike, NDArray
 
+from clnbook import names
+from clnbook.style import SERIES
+from clnlib.backend import keras, ops
 from clnlib.model import losses
-from clnlib.model.network import build_cln
-from clnlib.runs import TRUE_BOX
+from clnlib.model.network import BOX_UNITS, build_cln, start_at
+from clnlib.runs import TRUE_BOX, Run
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 TRUE = (0.2, 0.2, 0.6, 0.6)
 SHIFTS = (0.05, 0.1, 0.15, 0.2)  # of a box against the true one, down and right
@@ -197,9 +202,9 @@ def without_gradient(boxes: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Shares in [0, 1]. Columns: how the box layer's bias starts, `Keras' zeros` | `mean box`.
-        Rows: `the bias alone` (every box of `boxes`), `network, inference`, `network, training`
-        (BatchNorm with the statistics of the batch, as in a first step).
+        Shares in [0, 1]. Columns: how the box layer's bias starts, `Keras' zeros` | `mean box`,
+        and its unit. Rows: `the bias alone` (every box of `boxes`), `network, inference`,
+        `network, training` (BatchNorm with the statistics of the batch, as in a first step).
     """
     corners = boxes[TRUE_BOX].to_numpy(np.float32)
     rng = np.random.default_rng(0)
@@ -208,16 +213,55 @@ def without_gradient(boxes: pd.DataFrame) -> pd.DataFrame:
     images = rng.integers(0, 256, (len(true), size, size, 1)).astype(np.float32)
     mean = corners.mean(axis=0)
     shares = {}
-    for name, start in (("Keras' zeros", None), ("mean box", mean.tolist())):
+    starts = {"Keras' zeros": np.zeros(4, np.float32), "mean box": mean}
+    for (name, alone), unit in itertools.product(starts.items(), BOX_UNITS):
         keras.utils.set_random_seed(0)
-        model = build_cln("mobilenetv3small", size, mean_box=start)
-        alone = np.zeros(4, np.float32) if start is None else mean
-        shares[name] = {
+        model = build_cln("mobilenetv3small", size, box_unit=unit)
+        start_at(model, alone)
+        shares[f"{name}, {unit}"] = {
             "the bias alone": _missed(corners, np.tile(alone, (len(corners), 1))),
             "network, inference": _missed(true, model(images, training=False)["box"]),
             "network, training": _missed(true, model(images, training=True)["box"]),
         }
     return pd.DataFrame(shares)
+
+
+def deaths(runs: Sequence[Run]) -> pd.DataFrame:
+    """How dead the box heads of some runs are after their last epoch, seed by seed.
+
+    Returns
+    -------
+    DataFrame
+        Indexed by setting and seed; `dead coordinates` (0 on every validation image, of 4), `empty
+        boxes` (share) and `mean IoU` over the validation boxes.
+    """
+    rows = []
+    for setting, run in zip(names.settings(runs), runs, strict=True):
+        last = run.history.iloc[-1]
+        dead, empty, iou = (last[f"val_box_{name}"] for name in ("dead", "empty", "iou"))
+        rows.append([_unit(setting, run), run.parameters.seed, 4 * dead, empty, iou])
+    columns = ["setting", "seed", "dead coordinates", "empty boxes", "mean IoU"]
+    return pd.DataFrame(rows, columns=columns).set_index(["setting", "seed"])
+
+
+def draw_deaths(runs: Sequence[Run], panels: Iterable["Axes"]) -> None:
+    """Dead coordinates over the epochs: a panel per setting, a line per seed, shifted apart."""
+    settings = [_unit(s, run) for s, run in zip(names.settings(runs), runs, strict=True)]
+    for setting, axes in zip(dict.fromkeys(settings), panels, strict=True):
+        for run in (run for s, run in zip(settings, runs, strict=True) if s == setting):
+            h, seed = run.history, run.parameters.seed
+            y = 4 * h["val_box_dead"] + 0.08 * (seed - 1)  # else equal lines hide one another
+            axes.plot(h["epoch"], y, color=SERIES[seed % len(SERIES)], label=f"seed {seed}")
+        axes.set(title=setting, ylim=(-0.3, 4.3), yticks=range(5))
+        axes.label_outer()
+
+
+def _unit(setting: str, run: Run) -> str:
+    """A setting by what is not the same in all: unit, rate and loss."""
+    p = run.train
+    rest = setting.split(", ")[2:]
+    unit = [p.box_unit] if p.box_unit not in setting else []
+    return ", ".join([*unit, *rest])
 
 
 def _missed(true: NDArray[np.float32], box: Any) -> float:

@@ -31,7 +31,7 @@ LAMBDA_GRID = tuple(k / 10 for k in range(1, 10))
 RECIPE: dict[str, object] = (
     Train(dataset="nih880")
     .filled()
-    .model_dump(include={"augment", "bn_momentum", "learning_rate", "patience"})
+    .model_dump(include={"augment", "bn_momentum", "box_unit", "learning_rate", "patience"})
 )
 """What section 2.3 says, and what it does not mention as Keras has it: the schema's defaults."""
 

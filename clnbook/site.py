@@ -11,6 +11,7 @@ import functools
 import re
 import shutil
 from collections.abc import Sequence
+from contextlib import suppress
 from html import escape
 from importlib.resources import files
 from pathlib import Path
@@ -18,7 +19,9 @@ from typing import Any
 
 from clnbook.jobs import FRESH
 from clnbook.pages import SWITCH
-from clnlib import io, paths
+from clnlib import io, paths, runs
+from clnlib.errors import InputError
+from clnlib.runs import Run
 
 LINE = re.compile(r"\b((?:clnlib|clnbook)/[\w/]+)\.py:(\d+)")  # as the ledger names a line of code
 SIBLING = re.compile(r"\[([^\]]+)\]\((\w+)\.ipynb\)")
@@ -60,6 +63,7 @@ def setup(app: Any) -> dict[str, bool]:
     app.connect("env-get-outdated", outdated)
     app.connect("source-read", switched)
     app.connect("html-page-context", linked)
+    app.connect("html-page-context", unit_said)
     app.connect("html-page-context", downloads)
     app.connect("html-page-context", without_thebe, priority=900)
     app.connect("html-collect-pages", sources)
@@ -119,6 +123,40 @@ def linked(app: Any, name: str, template: str, context: dict[str, Any], tree: An
         context["body"] = LINE.sub(
             lambda m: f'<a href="{to(SOURCE + m[1])}#line-{m[2]}">{m[0]}</a>', context["body"]
         )
+
+
+def unit_said(app: Any, name: str, template: str, context: dict[str, Any], tree: Any) -> None:
+    """Say above a study's pages which of its runs were trained with relative box outputs."""
+    if name.startswith("results/") and "body" in context:
+        with suppress(InputError):  # no record of stage 2 is there
+            said = of_old_unit(_study(name.split("/")[1]), context["pathto"]("method"))
+            context["body"] = context["body"].replace("</h1>", f"</h1>{said}", 1)
+
+
+_study = functools.cache(runs.study)
+
+
+def of_old_unit(study: Sequence[Run], method: str) -> str:
+    """A note, in HTML, for a study with runs in relative units; nothing for any other.
+
+    Parameters
+    ----------
+    study
+        Runs of stage 2.
+    method
+        Address of the page that says what the unit does.
+    """
+    old = [run for run in study if run.train.box_unit == "relative"]
+    if not old:
+        return ""
+    which = "All" if len(old) == len(study) else f"{len(old)} of the {len(study)}"
+    return (
+        '<div class="admonition warning"><p class="admonition-title">Relative units</p>'
+        f"<p>{which} runs of this study had their box head count in units of the image's side, a "
+        "choice of ours that the paper does not make: such heads die easily. Their boxes say "
+        f'little about the method. New runs count in pixels (<a href="{method}">method</a>).'
+        "</p></div>"
+    )
 
 
 def downloads(app: Any, name: str, template: str, context: dict[str, Any], tree: Any) -> None:

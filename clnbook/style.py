@@ -9,7 +9,7 @@ import csv
 import hashlib
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -18,6 +18,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from pandas.io.formats.style import Styler
 
+from clnbook import fonts
 from clnlib.errors import not_allowed
 from clnlib.io import write_atomically
 
@@ -126,8 +127,10 @@ def cells(frame: pd.DataFrame, name: str = "value", digits: int = 2) -> list[str
     return [cell(value, low, high, digits) for value, low, high in numbers]
 
 
-def rc() -> dict[str, Any]:
+def rc(texts: Iterable[str] = ()) -> dict[str, Any]:
     """Settings for `matplotlib.rcParams.update` or `matplotlib.rc_context`.
+
+    The fonts have the glyphs of `texts`, for example a reader's names of findings.
 
     Text in an SVG is drawn as outlines: it looks the same without the fonts, and the words are
     the page's business (the alternative text).
@@ -140,6 +143,7 @@ def rc() -> dict[str, Any]:
         **dict.fromkeys(ink, INK),
         **dict.fromkeys(clear, "none"),
         **dict.fromkeys(sizes, SMALL),
+        "font.family": fonts.families(texts),
         "figure.dpi": 144,  # notebooks show pictures at this
         "axes.linewidth": 0.6,
         "axes.spines.top": False,

@@ -5,7 +5,6 @@ notebook's `parameters` cell, which `cell()` writes and a test compares.
 """
 
 from collections.abc import Mapping
-from types import NoneType
 from typing import Any, ClassVar, Literal, Self, cast, get_args
 
 from pydantic import (
@@ -16,6 +15,7 @@ from pydantic import (
     field_validator,
 )
 
+from clnlib.cells import assigned
 from clnlib.errors import InputError, nearest, not_allowed
 
 Backbone = Literal[
@@ -98,20 +98,15 @@ class Parameters(BaseModel):
 
     @classmethod
     def from_notebook(cls, namespace: Mapping[str, Any]) -> Self:
-        """Build the parameters from a notebook's globals right after its `parameters` cells.
+        """Build the parameters from a notebook's globals, after its `parameters` cells have run.
 
-        Every plain value there is a parameter, so that a name `papermill -p` injected by
-        mistake is refused instead of ignored.
+        Every name that those cells assign is a parameter, so that one that `papermill -p`
+        injected by mistake is refused instead of ignored; what else the kernel holds does not
+        count. Without IPython's history of cells every global is a parameter.
         """
-        plain = (str, int, float, bool, list, tuple, dict, NoneType)
-        kernel = {"In", "Out", "exit", "quit"}
-        return cls.check(
-            {
-                name: value
-                for name, value in namespace.items()
-                if not name.startswith("_") and name not in kernel and isinstance(value, plain)
-            }
-        )
+        cells = namespace.get("In")
+        names = set(namespace) if cells is None else assigned(cells, cls.model_fields)
+        return cls.check({name: namespace[name] for name in names & set(namespace)})
 
     @classmethod
     def _explain(cls, detail: dict[str, Any]) -> str:
@@ -133,6 +128,8 @@ class Parameters(BaseModel):
             allowed = detail["ctx"]["expected"].replace(" or ", ", ").replace("'", "").split(", ")
             close = nearest(detail["input"], allowed)
             hint = f"; did you mean {close!r}?" if close else ""
+        if detail["type"] == "string_type" and isinstance(detail["input"], int | float):
+            hint = f"; papermill -p makes a number of it, -r {name} … leaves it as it is typed"
         return f"parameter {name}={detail['input']!r}: {reason}{hint} ({meaning})"
 
     def filled(self) -> Self:
@@ -216,8 +213,16 @@ class _Fit(Parameters):
         f"epochs after which the rate is halved, 1 or more; {_stands_for('halve_every')}",
         ge=1,
     )
+    rate_rule: Literal["steps", "plateau"] = _field(
+        "steps",
+        "halve every halve_every epochs: steps | after so many without a better monitor: plateau",
+        neutral="steps",
+    )
     min_learning_rate: float = _field(1e-6, "floor of the learning rate, 0 to 1", ge=0, le=1)
     patience: int = _field(20, "epochs without a better monitor before stopping, 1 or more", ge=1)
+    keep: Literal["best", "last"] = _field(
+        "best", "weights a run ends with: best (epoch by the monitor) | last", neutral="best"
+    )
     augment: bool | None = _field(
         None, f"random shift, scale, rotation, brightness and contrast; {_stands_for('augment')}"
     )
@@ -263,12 +268,25 @@ class Finetune(_Fit, Images):
         f"{' | '.join(LABELLED_DATA)} (every image under CLN_NIH_DIR in the official lists)",
     )
     phantom_images: int = _field(880, "number of phantom images, 40 to 20000", ge=40, le=20000)
+    resolution: int | None = _field(
+        None,
+        "pixels per side to which nih14's files are reduced first, smaller ones being unreadable; "
+        "None: files of several sizes are refused",
+        neutral=None,
+        ge=32,
+        le=1024,
+    )
 
 
 class Train(_Fit, Prepare):
     """Stage 2: both heads, λ · CE + (1 − λ) · box loss (Eq. 4)."""
 
     lam: float = _field(0.4, "λ of Eq. 4, the weight of the cross-entropy; 0 to 1", ge=0, le=1)
+    box_unit: Literal["pixels", "relative"] = _field(
+        "pixels",
+        "what the box head's outputs count: pixels | relative (of the side); the paper names none",
+        neutral="relative",
+    )
     loss: Literal["iou", "giou", "ciou"] = _field("iou", "box loss: iou (Eq. 3) | giou | ciou")
     monitor: Monitor = _field("val_loss", " | ".join(get_args(Monitor)))
 

@@ -27,6 +27,8 @@ PROBABILITY = "p_"  # column prefix of a finding's probability in predictions
 LABEL = "y_"  # and of its truth in a stage-1 record
 PREDICTED_BOX = ["px1", "py1", "px2", "py2"]
 TRUE_BOX = ["x1", "y1", "x2", "y2"]
+WEIGHTS = "model.weights.h5"
+EPOCHS = "epochs.parquet"  # validation and test by the kept epochs: "best", "box" and "last"
 STAGES: dict[str, type[Train | Finetune]] = {"train": Train, "finetune": Finetune}
 
 
@@ -77,8 +79,8 @@ class Run:
 
     @property
     def weights(self) -> Path:
-        """The file of the best epoch's weights (not in a published record)."""
-        return self.folder / "model.weights.h5"
+        """The file of the weights that the run ended with (not in a published record)."""
+        return self.folder / WEIGHTS
 
 
 def is_done(folder: Path) -> bool:
@@ -96,6 +98,9 @@ def finish(folder: Path, predictions: pd.DataFrame, provenance: dict[str, Any]) 
     parts = ("predictions.parquet", "provenance.json")
     io.write_text(folder / "done", io.digest(io.content_sha256(folder / n for n in parts).values()))
     shutil.rmtree(folder / "checkpoint", ignore_errors=True)
+    for other in folder.glob("*.weights.h5"):
+        if other.name != WEIGHTS:
+            other.unlink()
     return read(folder)
 
 
@@ -218,7 +223,7 @@ def study(name: str, chosen: str = "*", stage: str = "train") -> list[Run]:
 
 
 # Nothing that these modules decide is hidden: a record holds the parameters and its place itself.
-_NO_ARITHMETIC = ("code", "errors", "io", "parameters", "paths", "runs")
+_NO_ARITHMETIC = ("backend", "cells", "code", "errors", "io", "parameters", "paths", "runs")
 
 
 def training_code() -> dict[str, str]:

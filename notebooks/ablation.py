@@ -50,7 +50,7 @@ ablation.styled(values)
 # %% mystnb={"image": {"alt": "A panel per backbone: mean AUC and mean IoU accuracies against \u03bb, points with intervals, neighbouring \u03bb joined. The numbers are in the table above."}}
 import matplotlib.pyplot as plt
 
-plt.rcParams.update(style.rc())
+plt.rcParams.update(style.rc(chosen[0].findings))
 _ = ablation.panels(values)
 
 # %% [markdown]

@@ -43,7 +43,7 @@ print(f"study {parameters.study}: {len(splits)} split(s): {'; '.join(splits)}")
 # %% mystnb={"image": {"alt": "Four empty frames, one per kind of blind box, each with the named boxes of the findings drawn as outlines, one colour a finding."}}
 import matplotlib.pyplot as plt
 
-plt.rcParams.update(style.rc())
+plt.rcParams.update(style.rc(found[0].findings))
 boxes = baselines.boxes(next(iter(splits.values())))
 figure, panels = plt.subplots(2, 2, figsize=(6.5, 5.6), layout="constrained")
 for axes, (name, each) in zip(panels.flat, boxes.items(), strict=True):

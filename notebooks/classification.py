@@ -69,7 +69,7 @@ import matplotlib.pyplot as plt
 
 from clnbook import rates
 
-plt.rcParams.update(style.rc())
+plt.rcParams.update(style.rc(found[0].findings))
 for name, run in chosen.items():
     figure, axes = plt.subplots(figsize=(5, 3.4), layout="constrained")
     test = run.part("test")

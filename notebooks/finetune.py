@@ -24,14 +24,17 @@ epochs: "int or None" = None  # most epochs, 1 to 1000; None: 100, and 4 for the
 batch_size: int = 16  # images per step, 1 to 1024
 learning_rate: float = 0.001  # Adam's first learning rate, above 0 to 1
 halve_every: "int or None" = None  # epochs after which the rate is halved, 1 or more; None: 4, and 8 for the phantom
+rate_rule: str = "steps"  # halve every halve_every epochs: steps | after so many without a better monitor: plateau
 min_learning_rate: float = 1e-06  # floor of the learning rate, 0 to 1
 patience: int = 20  # epochs without a better monitor before stopping, 1 or more
+keep: str = "best"  # weights a run ends with: best (epoch by the monitor) | last
 augment: "bool or None" = None  # random shift, scale, rotation, brightness and contrast; None: False, and True for the phantom
 flip: bool = False  # augmentation also mirrors left and right (a heart has a side)
 bn_momentum: "float or None" = None  # BatchNorm momentum, 0 to below 1; None: the backbone's own, and 0.9 for the phantom
 freeze: str = "nothing"  # layers that do not train: nothing | batchnorm | backbone
 precision: str = "float32"  # float32 | mixed_float16 | mixed_bfloat16 (heads stay float32)
 restart: bool = False  # True: discard a record of these parameters and start anew
+resolution: "int or None" = None  # pixels per side to which nih14's files are reduced first, smaller ones being unreadable; None: files of several sizes are refused
 
 # %%
 from clnlib.parameters import Finetune
@@ -58,7 +61,7 @@ import matplotlib.pyplot as plt
 
 from clnbook import style, training
 
-plt.rcParams.update(style.rc())
+plt.rcParams.update(style.rc(run.findings))
 figure, (upper, lower) = plt.subplots(
     2, 1, figsize=(3.5, 4.4), sharex=True, layout="constrained"
 )

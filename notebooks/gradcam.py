@@ -88,7 +88,7 @@ if boxes:
 # %% mystnb={"image": {"alt": "IoU accuracy on the test part against T, a plot per run: its box head, boxes from its heat maps by five threshold rules, the blind box in grey, and the paper's three numbers at T = 0.1."}}
 import matplotlib.pyplot as plt
 
-plt.rcParams.update(style.rc())
+plt.rcParams.update(style.rc(found[0].findings))
 for name, frame in boxes.items():
     curves = gradcam.curves(chosen[name], frame, parameters)
     display(gradcam.styled_curves(curves, name))

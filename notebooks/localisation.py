@@ -71,7 +71,7 @@ for name, run in zip(labels, chosen, strict=True):
 # %% mystnb={"image": {"alt": "Mean IoU accuracy against the threshold T from 0.1 to 0.7: the study's networks as thick coloured lines in bands, the blind box grey, the paper's printed series thin and dashed. The numbers of the study's lines are in the table of every run above."}}
 import matplotlib.pyplot as plt
 
-plt.rcParams.update(style.rc())
+plt.rcParams.update(style.rc(found[0].findings))
 figure, axes = plt.subplots(figsize=(5.5, 4.5), layout="constrained")
 _ = thresholds.draw(thresholds.curves(chosen, parameters), axes)
 

@@ -50,13 +50,16 @@ page(shown.head(20), "").format(precision=2, na_rep="–")
 # %% tags=["shows-images"] mystnb={"image": {"alt": "A radiograph with the predicted box in orange; beside it the probability of every finding as bars, the likeliest on top."}}
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 from IPython.display import display
 
+from clnbook.fonts import families
 from clnbook.images import prediction
 from clnbook.style import save
 from clnlib.data.images import read_grey
 from clnlib.model.predict import image_files
 
+plt.rcParams["font.family"] = families([*table["image"], *table])
 files = {file.name: file for file in image_files(parameters.images)}
 for _, row in table[table["problem"] == ""].head(parameters.show).iterrows():
     figure = prediction(read_grey(files[row["image"]]), row)

@@ -68,7 +68,7 @@ style.page(leakage(split), "")
 # %% tags=["shows-images"] mystnb={"image": {"alt": "One image per finding with its expert box in green."}}
 import matplotlib.pyplot as plt
 
-plt.rcParams.update(style.rc())
+plt.rcParams.update(style.rc(source.findings))
 rows = [split.index[split["finding"] == finding][0] for finding in order]
 first = split.loc[rows]
 _ = images.gallery(first, store.images[first["image"].map(store.index)])

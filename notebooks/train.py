@@ -28,8 +28,10 @@ epochs: "int or None" = None  # most epochs, 1 to 1000; None: 100, and 4 for the
 batch_size: int = 16  # images per step, 1 to 1024
 learning_rate: float = 0.001  # Adam's first learning rate, above 0 to 1
 halve_every: "int or None" = None  # epochs after which the rate is halved, 1 or more; None: 4, and 8 for the phantom
+rate_rule: str = "steps"  # halve every halve_every epochs: steps | after so many without a better monitor: plateau
 min_learning_rate: float = 1e-06  # floor of the learning rate, 0 to 1
 patience: int = 20  # epochs without a better monitor before stopping, 1 or more
+keep: str = "best"  # weights a run ends with: best (epoch by the monitor) | last
 augment: "bool or None" = None  # random shift, scale, rotation, brightness and contrast; None: False, and True for the phantom
 flip: bool = False  # augmentation also mirrors left and right (a heart has a side)
 bn_momentum: "float or None" = None  # BatchNorm momentum, 0 to below 1; None: the backbone's own, and 0.9 for the phantom
@@ -37,6 +39,7 @@ freeze: str = "nothing"  # layers that do not train: nothing | batchnorm | backb
 precision: str = "float32"  # float32 | mixed_float16 | mixed_bfloat16 (heads stay float32)
 restart: bool = False  # True: discard a record of these parameters and start anew
 lam: float = 0.4  # λ of Eq. 4, the weight of the cross-entropy; 0 to 1
+box_unit: str = "pixels"  # what the box head's outputs count: pixels | relative (of the side); the paper names none
 loss: str = "iou"  # box loss: iou (Eq. 3) | giou | ciou
 monitor: str = "val_loss"  # val_loss | val_finding_loss | val_box_loss | val_box_iou
 
@@ -69,7 +72,7 @@ import matplotlib.pyplot as plt
 
 from clnbook import images, style, summary, training
 
-plt.rcParams.update(style.rc())
+plt.rcParams.update(style.rc(run.findings))
 figure, panels = plt.subplots(3, 1, figsize=(3.5, 6.5), sharex=True, layout="constrained")
 names = (["loss", "finding_loss", "box_loss"], ["finding_accuracy", "box_iou"],
          ["box_no_overlap", "box_empty"])  # fmt: skip

@@ -42,7 +42,11 @@ OTHER: dict[str, Any] = {
     "bn_momentum": 0.5,
     "freeze": "batchnorm",
     "precision": "mixed_bfloat16",
+    "rate_rule": "plateau",
+    "keep": "last",
+    "resolution": 128,
     "lam": 0.5,
+    "box_unit": "relative",
     "loss": "giou",
     "monitor": "val_box_iou",
 }
@@ -118,9 +122,9 @@ def test_a_new_field_renames_nothing(monkeypatch):
     before = identity(Train())
 
     class Later(Train):
-        box_unit: str = parameters._field("pixels", "a field of tomorrow", neutral="relative")
+        tomorrow: str = parameters._field("new", "a field of tomorrow", neutral="old")
 
-    assert identity(Later(box_unit="relative")).name == before.name
+    assert identity(Later(tomorrow="old")).name == before.name
     assert identity(Later()).name != before.name
 
 

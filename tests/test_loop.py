@@ -13,9 +13,28 @@ from clnlib.model import loop
 def test_the_paper_s_schedule():
     """0.001, halved after every 4 epochs, never below 0.000001 (section 2.3)."""
     schedule = loop.Schedule(100, 1e-3, 4, 1e-6, "val_loss", 20)
-    rates = [schedule.rate(epoch) for epoch in range(100)]
+    rates = [schedule.rate([{}] * epoch) for epoch in range(100)]
     assert rates[:9] == [1e-3] * 4 + [5e-4] * 4 + [2.5e-4]
     assert rates[39] == 1e-3 / 2**9 and rates[40:] == [1e-6] * 60
+
+
+@pytest.mark.parametrize("monitor", ["val_loss", "val_auc"])
+def test_plateaus_are_keras_own(monkeypatch, monitor):
+    """The rates by plateau are those of ReduceLROnPlateau(0.5, patience 4), epoch by epoch."""
+    values = np.random.default_rng(1).random(80) + np.linspace(1, 0, 80) ** 3
+    model = _model()
+    model.optimizer.learning_rate = 1e-3
+    mode = "min" if monitor == "val_loss" else "max"
+    keras_own = keras.callbacks.ReduceLROnPlateau(monitor, 0.5, 4, mode=mode, min_lr=1e-6)
+    keras_own.set_model(model)
+    keras_own.on_train_begin()
+    schedule = loop.Schedule(100, 1e-3, 4, 1e-6, monitor, 20, plateau=True)
+    history = []
+    for epoch, value in enumerate(values):
+        assert schedule.rate(history) == pytest.approx(float(model.optimizer.learning_rate))
+        history.append({monitor: value})
+        keras_own.on_epoch_end(epoch, {monitor: value})
+    assert schedule.rate(history) < 1e-4
 
 
 @pytest.mark.parametrize(("monitor", "best"), [("val_loss", 2), ("val_auc", 3)])
@@ -78,10 +97,12 @@ def test_a_broken_run_goes_on_to_the_same_bits(tmp_path, stop_in):
 
 
 def test_early_stopping_keeps_the_best_epoch(tmp_path):
-    """It stops `patience` epochs after the best and gives that epoch's weights back."""
+    """It stops `patience` epochs after the best and keeps that epoch's weights."""
     short, best = _fit(tmp_path / "short", epochs=2, values=[3.0, 1.0])
     history, model = _fit(tmp_path / "long", epochs=9, patience=3, values=[3.0, 1.0, 2, 2, 2, 2])
     assert list(history["epoch"]) == [1, 2, 3, 4, 5] and len(short) == 2
+    assert loop.kept_epochs(history, "val_loss") == {"best": 2, "last": 5}
+    loop.load_weights(model, tmp_path / "long", "best")
     for a, b in zip(model.get_weights(), best.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
 

@@ -120,13 +120,33 @@ def test_uint8_and_float_images_give_the_same():
         )
 
 
-def test_the_box_starts_at_the_mean_box():
-    """With the mean training box as bias every first box overlaps it."""
-    mean = [0.3, 0.4, 0.6, 0.7]
-    model = network.build_cln("mobilenetv3small", 32, mean_box=mean)
-    kernel, bias = model.get_layer("box").get_weights()
-    np.testing.assert_allclose(bias, mean)
+@pytest.mark.parametrize(
+    ("unit", "layer", "side"), [("pixels", "box_pixels", 32), ("relative", "box", 1)]
+)
+def test_the_box_starts_at_the_mean_box(unit, layer, side):
+    """With the mean training box as bias, in the unit of the layer, every first box is near it."""
+    mean = np.float32([0.3, 0.4, 0.6, 0.7])
+    model = network.build_cln("mobilenetv3small", 32, box_unit=unit)
+    network.start_at(model, mean)
+    kernel, bias = model.get_layer(layer).get_weights()
+    np.testing.assert_allclose(bias, side * mean)
     assert kernel.any()
+    model.get_layer(layer).set_weights([0 * kernel, bias])
+    images = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 1), dtype=np.uint8)
+    np.testing.assert_allclose(model.predict(images, verbose=0)["box"], [mean, mean], rtol=1e-6)
+
+
+def test_the_unit_changes_the_last_layer_alone():
+    """In pixels the same numbers are divided by the side after the ReLU: Table 3's counts stay."""
+    pixels, relative = (
+        network.build_cln("mobilenetv3small", 32, box_unit=unit) for unit in network.BOX_UNITS
+    )
+    relative.set_weights(pixels.get_weights())
+    assert relative.count_params() == pixels.count_params()
+    images = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 1), dtype=np.uint8)
+    a, b = (model.predict(images, verbose=0)["box"] for model in (pixels, relative))
+    assert b.any()
+    np.testing.assert_allclose(32 * a, b, rtol=1e-6)
 
 
 def test_another_number_of_findings():
@@ -140,7 +160,8 @@ def test_another_number_of_findings():
 def test_bn_momentum_reaches_every_batchnorm():
     """The parameter replaces the backbone's momentum; None keeps it (0.999 here)."""
     for given, expected in ((None, 0.999), (0.9, 0.9)):
-        model = network.build_cln("mobilenetv3small", 32, bn_momentum=given)
+        model = network.build_cln("mobilenetv3small", 32)
+        network.set_bn_momentum(model, given)
         norms = [x for x in model.layers if isinstance(x, keras.layers.BatchNormalization)]
         assert norms and {x.momentum for x in norms} == {expected}
 
@@ -148,7 +169,8 @@ def test_bn_momentum_reaches_every_batchnorm():
 @pytest.mark.parametrize("part", ["nothing", "batchnorm", "backbone"])
 def test_freezing_is_real(part):
     """After a step of training, frozen layers are the same to the bit, the others are not."""
-    model = network.build_cln("mobilenetv3small", 32, mean_box=[0.2, 0.2, 0.8, 0.8])
+    model = network.build_cln("mobilenetv3small", 32)
+    network.start_at(model, [0.2, 0.2, 0.8, 0.8])
     network.freeze(model, part)
     inside = network.backbone_layers(model)
     norms = [x for x in inside if isinstance(x, keras.layers.BatchNormalization)]
@@ -181,5 +203,7 @@ def test_refusals():
         network.build_cln("chexnett", 64)
     with pytest.raises(InputError, match="pooling: 'max' is not one of avg, flatten"):
         network.build_cln("xception", 96, pooling="max")
+    with pytest.raises(InputError, match=r"box_unit: 'pixel' is not one of .*'pixels'"):
+        network.build_cln("mobilenetv3small", 32, box_unit="pixel")
     with pytest.raises(InputError, match="freeze"):
         network.freeze(network.build_cln("mobilenetv3small", 32), "heads")

@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[1]
 # The rooms of both packages in the order in which data walks through them; a module imports only
 # from rooms at or before its own, and the instrument knows nothing of the book.
 ROOMS = (
-    ("clnlib.code", "clnlib.errors"),
+    ("clnlib.backend", "clnlib.cells", "clnlib.code", "clnlib.errors"),
     ("clnlib.findings", "clnlib.parameters", "clnlib.paths"),
     ("clnlib.io",),
     ("clnlib.runs",),
@@ -22,7 +22,7 @@ ROOMS = (
     ("clnlib.model", "clnlib.metrics"),
     ("clnbook.published", "clnbook.studies", "clnbook.compared", "clnbook.style", "clnbook.fonts"),
     ("clnbook.blind_boxes", "clnbook.notebooks", "clnbook.bca", "clnbook.cams"),
-    ("clnbook.names", "clnbook.images", "clnbook.paired", "clnbook.wilcoxon"),
+    ("clnbook.names", "clnbook.images", "clnbook.paired", "clnbook.wilcoxon", "clnbook.yardsticks"),
     ("clnbook.heatmaps", "clnbook.rates", "clnbook.costs"),
     ("clnbook.summary", "clnbook.nested"),
     ("clnbook.thresholds", "clnbook.audit"),
@@ -62,6 +62,10 @@ def test_rooms(path):
             assert ROOM[other] <= ROOM[own], f"{path.name} imports {name}"
             assert {other, own} != {"clnlib.model", "clnlib.metrics"}, f"{path.name} imports {name}"
         if name.split(".")[0] in ("keras", "tensorflow", "jax"):
+            # Through the backend; TensorFlow and JAX themselves where one of them is meant.
+            theirs = name.split(".")[0] != "keras" and own in ("clnlib.model", "clnbook.costs")
+            assert own == "clnlib.backend" or theirs, f"{path.name} imports {name}"
+        if name.startswith("clnlib.backend"):
             keras = ("clnlib.model", "clnbook.losses", "clnbook.costs", "clnbook.cams")
             assert own in keras or parts[1:] == ("data", "feed"), f"{path.name} imports {name}"
 
@@ -104,7 +108,7 @@ def test_the_instrument_is_thin():
     lines = {
         path: len(path.read_text("utf-8").splitlines()) for path in ROOT.glob("clnlib/**/*.py")
     }
-    assert sum(lines.values()) <= 5600
+    assert sum(lines.values()) <= 5800
     assert max(lines.values()) <= 330
 
 

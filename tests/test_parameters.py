@@ -137,21 +137,54 @@ def test_any_spelling_of_a_json_file():
 # notebooks
 
 
-def test_from_notebook_ignores_what_is_no_parameter():
-    """Modules, functions, classes and IPython's own names are no parameters."""
-    namespace = {
-        "lam": 0.2,
-        "math": math,
-        "print": print,
-        "Path": Path,
-        "_private": 3,
-        "__name__": "__main__",
-        "In": ["", "lam = 0.2"],
-        "Out": {},
-        "exit": "exit",
-        "quit": "quit",
-    }
-    assert Train.from_notebook(namespace) == Train(lam=0.2)
+def kernel(*cells: str, start_up: str = "") -> dict[str, Any]:
+    """The globals of an IPython kernel after a start-up file and some cells."""
+    namespace: dict[str, Any] = {"In": [""], "Out": {}, "exit": "exit"}
+    exec(start_up, namespace)
+    for source in cells:
+        namespace["In"].append(source)
+        if not source.startswith("%"):
+            exec(source, namespace)
+    return namespace
+
+
+OWN, INJECTED = cell(Train), "# Parameters\nlam = 0.2\n"
+
+
+def test_from_notebook_takes_what_the_parameters_cells_assign():
+    """The notebook's own cell, then papermill's; what a start-up file defines is no parameter."""
+    names = kernel("%load_ext x", OWN, INJECTED, start_up="me, lamda = 'a name', 3; import math")
+    assert Train.from_notebook(names) == Train(lam=0.2)
+
+
+def test_from_notebook_again_in_one_kernel():
+    """In JupyterLab a reader changes a cell and runs on; what later cells left is no parameter."""
+    later = "run, columns, seed_of, names = None, ['a'], 3, {}"
+    names = kernel(OWN, INJECTED, later, INJECTED.replace("0.2", "0.9"), later)
+    assert Train.from_notebook(names) == Train(lam=0.9)
+    own = OWN.replace("\nseed: int = 0", "\nseed: int = 5")
+    assert Train.from_notebook(kernel(OWN, INJECTED, later, own)) == Train(seed=5)
+
+
+@pytest.mark.parametrize(
+    "cells", [(OWN, INJECTED + "lamda = 1\n"), (OWN + "\nlamda = 1", INJECTED)]
+)
+def test_from_notebook_refuses_a_misspelt_name_of_either_cell(cells):
+    """A name that no field has is refused wherever it was typed, also when run again."""
+    with pytest.raises(InputError, match="'lamda' of train; did you mean 'lam'"):
+        Train.from_notebook(kernel(*cells, "x = 1", *cells))
+
+
+def test_from_notebook_where_cells_are_not_kept():
+    """A program that runs cells without a history still has its parameters read."""
+    names = kernel() | {"lam": 0.3}
+    assert Train.from_notebook(names) == Train(lam=0.3)
+
+
+def test_a_number_for_a_word_names_papermills_way_out():
+    """`-p study 001` arrives as the number 1; `-r` leaves it as it is typed."""
+    with pytest.raises(InputError, match=r"study=1: .*; papermill -p makes a number .* -r study"):
+        Train.check({"study": 1})
 
 
 @pytest.mark.parametrize("value", [0.2, 1, "a", None, True, [], {}, ()])

@@ -23,6 +23,7 @@ WORDS = sorted([*ROOT.glob("book/*.md"), *ROOT.glob("book/use/*.md"), *ROOT.glob
 SETTINGS = {
     "method.md": {"0.001", "0.000001"},  # learning rates of the paper
     "train.py": {"0.001", "0.000001"},
+    "losses.py": {"0.001", "0.1"},  # the paper's rate, and the λ of the runs shown
     "audit.py": {"0.75"},  # an example the cell below computes with
     "complexity.py": {"0.5"},  # the width of a tolerance, in per cent
     "significance.py": {"0.05"},  # the level of the tests

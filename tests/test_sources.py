@@ -47,6 +47,44 @@ def test_prepared_gives_rows_split_and_pixels():
     assert other.folder != store.folder and other.sha256 != store.sha256
 
 
+@pytest.fixture
+def mixed(tmp_path, monkeypatch):
+    """A folder of 40 NIH names with labels and both official lists, half 128, half 160 pixels."""
+    folder = tmp_path / "nih"
+    folder.mkdir()
+    labels = sources.labelled(Finetune(phantom_images=60)).rows
+    for k, name in enumerate(labels["image"]):
+        pixels = np.random.default_rng(k).integers(0, 256, (2 * [128 + 32 * (k % 2)]), np.uint8)
+        Image.fromarray(pixels).save(folder / name)
+    official = np.where(np.arange(len(labels)) % 5 == 0, "test", "train_val")
+    for part in ("train_val", "test"):
+        lines = labels["image"][official == part]
+        (folder / f"{part}_list.txt").write_text("\n".join(lines))
+    monkeypatch.setenv("CLN_NIH_DIR", str(folder))
+
+
+def test_mixed_sizes_are_refused_with_both_ways_out(mixed):
+    """Sharpness would tell the network where an image is from: reduce all, or keep the largest."""
+    with pytest.raises(InputError) as caught:
+        sources.prepared(Finetune(dataset="nih14", image_size=32))
+    assert "30 of 128, 30 of 160 pixels" in str(caught.value)
+    assert "-p resolution 128, or keep the largest with -p resolution 160" in str(caught.value)
+
+
+def test_one_resolution(mixed):
+    """All reduced to 128, or those of 160 alone; another store than without, another content."""
+    small = sources.prepared(Finetune(dataset="nih14", image_size=64, resolution=128))
+    assert len(small.store.names) == 60
+    with pytest.raises(InputError, match="expected a square of at least 160"):
+        sources.prepared(Finetune(dataset="nih14", image_size=64, resolution=160))
+    given = Finetune(dataset="nih14", image_size=64, resolution=160, exclude_unreadable=True)
+    large = sources.prepared(given)
+    assert len(large.store.names) == 30 and small.store.folder != large.store.folder
+    one = large.store.names[0]
+    first, second = (p.store.images[p.store.index[one]] for p in (small, large))
+    assert not np.array_equal(first, second)  # 160 → 128 → 64 is not 160 → 64
+
+
 def test_stage_1_shares_no_patient_with_stage_2():
     """No patient with a boxed image; patients in one part; 14 labels as the table has them."""
     source = sources.labelled(Finetune(phantom_images=300, image_size=32))

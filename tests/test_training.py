@@ -18,6 +18,7 @@ from small import SMALL
 
 from clnlib import io, runs
 from clnlib.errors import InputError
+from clnlib.metrics.boxes import iou
 from clnlib.model import session, stages, training
 from clnlib.parameters import Finetune, Train
 
@@ -40,8 +41,8 @@ def test_the_record_is_whole(small_run):
     """A run leaves what design and readers count on, and nothing of its checkpoint."""
     names = {path.name for path in small_run.folder.iterdir()}
     assert names == {
-        "parameters.json", "history.csv", "predictions.parquet", "model.weights.h5",
-        "provenance.json", "done",
+        "parameters.json", "history.csv", "predictions.parquet", "epochs.parquet",
+        "model.weights.h5", "provenance.json", "done",
     }  # fmt: skip
     assert small_run.parameters.lam == 0.4 and small_run.stage == "train"
     facts = small_run.provenance
@@ -68,6 +69,43 @@ def test_the_history_is_eq_4(small_run):
     h = small_run.history
     np.testing.assert_allclose(h["loss"], 0.4 * h["finding_loss"] + 0.6 * h["box_loss"], rtol=1e-5)
     np.testing.assert_allclose(h["val_box_loss"], 1 - h["val_box_iou"], rtol=1e-5)
+    parts = 0.4 * h["val_finding_loss"] + 0.6 * h["val_box_loss"]
+    np.testing.assert_allclose(h["val_loss"], parts, rtol=1e-5)
+
+
+def test_validation_is_a_mean_over_boxes(small_run):
+    """A history's validation values are those of the record's rows, whatever the batches were."""
+    kept = pd.read_parquet(small_run.folder / runs.EPOCHS)
+    rows = kept[(kept["kept"] == "last") & (kept["part"] == "validation")]
+    last = small_run.history.iloc[-1]
+    true, box = (rows[names].to_numpy() for names in (runs.TRUE_BOX, runs.PREDICTED_BOX))
+    assert last["val_box_iou"] == pytest.approx(iou(true, box).mean(), rel=1e-5)
+    assert last["val_box_dead"] == (box == 0).all(axis=0).mean()
+    assert last["val_box_spread"] == pytest.approx(box.std(axis=0).min(), rel=1e-4, abs=1e-6)
+    shares = [row[runs.PROBABILITY + row["finding"]] for _, row in rows.iterrows()]
+    assert last["val_finding_loss"] == pytest.approx(-np.log(shares).mean(), rel=1e-4)
+
+
+def test_the_record_holds_the_best_the_box_and_the_last_epoch(small_run):
+    """Validation and test by each kept epoch; the kept one's rows are the predictions'."""
+    kept = pd.read_parquet(small_run.folder / runs.EPOCHS)
+    names = small_run.provenance["kept_epochs"]
+    assert list(names) == ["best", "box", "last"] and set(kept["kept"]) == set(names)
+    assert set(kept["part"]) == {"validation", "test"}
+    best = kept[kept["kept"] == "best"].drop(columns="kept").reset_index(drop=True)
+    rows = small_run.predictions.query("part != 'train'").reset_index(drop=True)
+    pd.testing.assert_frame_equal(best, rows)
+
+
+def test_a_run_may_keep_its_last_epoch(tmp_path, monkeypatch):
+    """`keep last` gives the last epoch's predictions and weights, another run than `best`."""
+    monkeypatch.setenv("CLN_HOME", str(tmp_path))
+    other = {"epochs": 2, "keep": "last", "rate_rule": "plateau"}
+    run = training.train(Train.check({**SMALL, **other}))
+    assert run.provenance["best_epoch"] == 2
+    kept = pd.read_parquet(run.folder / runs.EPOCHS).query("kept == 'last' and part == 'test'")
+    np.testing.assert_array_equal(kept[runs.PREDICTED_BOX], run.part("test")[runs.PREDICTED_BOX])
+    assert not list(run.folder.glob("[bl]*.weights.h5"))
 
 
 def test_a_finished_run_is_read_not_repeated(small_run, capsys, monkeypatch):
@@ -209,10 +247,18 @@ def test_weights_of_a_stage_2_run_are_no_stage_1(small_run):
 
 def test_a_dead_box_head_is_said_aloud():
     """Empty boxes at the kept or the last epoch become a warning with a way out."""
-    history = pd.DataFrame({"epoch": [1, 2], "val_loss": [1.0, 2.0], "val_box_empty": [0.1, 0.97]})
+    history = pd.DataFrame({
+        "epoch": [1, 2], "val_loss": [1.0, 2.0], "val_box_loss": [0.8, 0.9],
+        "val_box_empty": [0.1, 0.97], "val_box_dead": [0.0, 0.5], "val_box_spread": [0.1, 0.1],
+    })  # fmt: skip
     (note,) = stages._dead_head(history, "val_loss")
-    assert "97% of the validation boxes are empty at the last epoch (2)" in note
-    assert stages._dead_head(history.assign(val_box_empty=0.5), "val_loss") == []
+    assert "97% of the boxes are empty in validation at the last epoch (2)" in note
+    alive = history.assign(val_box_empty=0.5, val_box_dead=0.0)
+    assert stages._dead_head(alive, "val_loss") == []
+    (note,) = stages._dead_head(history.assign(val_box_empty=0.5), "val_loss")
+    assert "2 of the 4 box coordinates are 0 on every image in validation" in note
+    notes = stages._dead_head(alive.assign(val_box_spread=0.001), "val_loss")
+    assert len(notes) == 3 and "hardly changes from image to image" in notes[0]
 
 
 def test_keeping_memory_is_only_asked_of_glibc(monkeypatch):

@@ -7,10 +7,11 @@ import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-import keras
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+
+from clnlib.backend import keras
 
 SHIFT, SCALE, ROTATION = 0.05, 0.10, 5.0  # of the image's side; of its size; degrees
 BRIGHTNESS, CONTRAST = 20.0, 0.2  # grey values; of the distance from mid-grey

@@ -141,7 +141,7 @@ def to_square(grey: Grey, size: int) -> Grey:
 
 
 def reader(
-    files: Mapping[str, Path], size: int, square_of: int | None = None
+    files: Mapping[str, Path], size: int, square_of: int | None = None, reduce: bool = False
 ) -> Callable[[str], tuple[Grey, dict[str, Any]]]:
     """A function from the name of an image to its pixels (size, size) and facts.
 
@@ -158,6 +158,9 @@ def reader(
         Side of the result in pixels.
     square_of
         Refuse images that are not square or have a smaller side than this (pixels).
+    reduce
+        Make every image `square_of` pixels wide before it gets its size, so that what was larger
+        shows no more.
     """
     alone = threading.Lock()
     depth = functools.cache(lambda: sample_bits(files.values()))
@@ -184,6 +187,8 @@ def reader(
             "bytes": len(data),
             "sha256": hashlib.sha256(data).hexdigest(),
         }
+        if reduce and square_of is not None:
+            grey = to_square(grey, square_of)
         return to_square(grey, size), facts | ({"bits": bits} if bits < 16 else {})
 
     return read

@@ -80,13 +80,13 @@ def application(name: str, **arguments: Any) -> Any:
     Its weights are random unless `arguments`, which are those of `keras.applications`, say
     otherwise.
     """
-    import keras
+    from clnlib.backend import keras
 
     builder = getattr(keras.applications, get(name).application)
     return builder(include_top=False, **{"weights": None, **arguments})
 
 
-def build(name: str, image_size: int, bn_momentum: float | None = None) -> Any:
+def build(name: str, image_size: int) -> Any:
     """The convolutional base on grey images, in which a layer's name is the same everywhere.
 
     Keras numbers unnamed layers through a whole session; here they are numbered within the
@@ -98,8 +98,6 @@ def build(name: str, image_size: int, bn_momentum: float | None = None) -> Any:
         A name of `BACKBONES`.
     image_size
         Pixels per side, S.
-    bn_momentum
-        Momentum of every BatchNormalization, [0, 1); None keeps the builder's.
 
     Returns
     -------
@@ -112,8 +110,7 @@ def build(name: str, image_size: int, bn_momentum: float | None = None) -> Any:
     InputError
         An unknown name, or images smaller than the backbone takes.
     """
-    import keras
-    from keras import layers
+    from clnlib.backend import keras, layers
 
     row = get(name)
     if image_size < row.smallest:
@@ -130,8 +127,6 @@ def build(name: str, image_size: int, bn_momentum: float | None = None) -> Any:
         if kind.replace("_", "") == type(layer).__name__.lower():
             count = numbered[kind] = numbered.get(kind, -1) + 1
             config["name"] = f"{kind}_{count}"
-        if bn_momentum is not None and isinstance(layer, layers.BatchNormalization):
-            config["momentum"] = bn_momentum
         return type(layer).from_config(config)
 
     return keras.models.clone_model(original, clone_function=rename)

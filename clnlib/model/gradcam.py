@@ -7,12 +7,11 @@ taken of the heads alone, so that a batch costs hardly more than a prediction.
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import keras
 import numpy as np
-from keras import layers, ops
 from numpy.typing import ArrayLike, NDArray
 
 from clnlib import runs
+from clnlib.backend import keras, layers, ops
 from clnlib.errors import InputError, not_allowed
 from clnlib.model.losses import iou
 

@@ -7,18 +7,19 @@ the history up to their epoch.
 import csv
 import math
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import keras
 import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
+from clnlib.backend import keras
 from clnlib.errors import InputError
 from clnlib.io import write_atomically
 
+BOX = "val_box_loss"  # of stage 2 alone
 Logs = dict[str, float]
 """Name → mean over an epoch, as Keras logs it: `loss`, `box_iou`, `val_loss` …"""
 
@@ -36,6 +37,9 @@ class Schedule(NamedTuple):
         Column of the history that decides which epoch is the best.
     patience
         Training stops after this many epochs without a better monitor.
+    plateau
+        Halve after `halve_every` epochs without a better monitor instead, as Keras'
+        ReduceLROnPlateau does: the other reading of section 2.3.
     """
 
     epochs: int
@@ -44,10 +48,25 @@ class Schedule(NamedTuple):
     floor: float
     monitor: str
     patience: int
+    plateau: bool = False
 
-    def rate(self, epoch: int) -> float:
-        """The learning rate of an epoch; the first has number 0."""
-        return max(self.learning_rate * 0.5 ** (epoch // self.halve_every), self.floor)
+    def rate(self, history: Sequence[Logs]) -> float:
+        """The learning rate of the epoch that follows these."""
+        halvings = len(history) // self.halve_every
+        if self.plateau:
+            sign = 1 if self.monitor.endswith("loss") else -1
+            halvings = _plateaus([sign * row[self.monitor] for row in history], self.halve_every)
+        return max(self.learning_rate * 0.5**halvings, self.floor)
+
+
+def _plateaus(values: Sequence[float], patience: int) -> int:
+    """How often `patience` values in a row were no smaller, by 1e-4, than the smallest before."""
+    best, wait, count = math.inf, 0, 0
+    for value in values:
+        best, wait = (value, 0) if value < best - 1e-4 else (best, wait + 1)
+        if wait == patience:
+            wait, count = 0, count + 1
+    return count
 
 
 def best_epoch(history: pd.DataFrame, monitor: str) -> int:
@@ -71,7 +90,8 @@ def fit(
     model
         Compiled and freshly built, as at the first call.
     folder
-        The run's folder: gets `history.csv`, `model.weights.h5` (best epoch), `checkpoint/`.
+        The run's folder: gets `history.csv`, `checkpoint/`, and the weights that `load_weights`
+        reads.
     schedule
         Epochs, learning rates, and when to stop.
     feed_of_epoch
@@ -83,7 +103,7 @@ def fit(
     -------
     pandas.DataFrame
         A row per epoch: `epoch` (from 1), `learning_rate`, training and validation values.
-        The model holds the best epoch's weights.
+        The model holds the last epoch's weights.
 
     Raises
     ------
@@ -100,13 +120,13 @@ def fit(
         for epoch in range(len(history), schedule.epochs):
             if history and _stopped(pd.DataFrame(history), schedule):
                 break
-            model.optimizer.learning_rate = rate = schedule.rate(epoch)
+            model.optimizer.learning_rate = rate = schedule.rate(history)
             logs = _epoch(model, feed_of_epoch(epoch), epoch + 1, progress)
             row = {"epoch": epoch + 1, "learning_rate": rate, **logs, **validate()}
             history.append(row)
             print(_line(row, schedule), flush=True)
             _keep(model, folder, pd.DataFrame(history), schedule.monitor)
-    weights_only(model).load_weights(folder / "model.weights.h5")
+    save_weights(model, folder, "last")
     return pd.DataFrame(history)
 
 
@@ -136,7 +156,27 @@ def _stopped(history: pd.DataFrame, schedule: Schedule) -> bool:
     return len(history) - best_epoch(history, schedule.monitor) >= schedule.patience
 
 
-def weights_only(model: Any) -> Any:
+def kept_epochs(history: pd.DataFrame, monitor: str) -> dict[str, int]:
+    """The epochs whose weights are there after `fit`, by name.
+
+    "best" by the monitor, "box" with the smallest box loss (stage 2 alone), and "last".
+    """
+    monitors = {"best": monitor} | ({"box": BOX} if BOX in history else {})
+    return {name: best_epoch(history, m) for name, m in monitors.items()} | {"last": len(history)}
+
+
+def load_weights(model: Any, folder: Path, name: str) -> None:
+    """Put the weights of one of `kept_epochs` into the model."""
+    _weights_only(model).load_weights(folder / f"{name}.weights.h5")
+
+
+def save_weights(model: Any, folder: Path, name: str) -> None:
+    """Write the model's weights, without optimiser state, for `load_weights`."""
+    # The suffix must stay: Keras refuses other names.
+    write_atomically(folder / f"{name}.weights.h5", _weights_only(model).save_weights)
+
+
+def _weights_only(model: Any) -> Any:
     """The same layers without optimiser state, for saving."""
     return keras.Model(model.input, model.output)
 
@@ -144,9 +184,9 @@ def weights_only(model: Any) -> Any:
 def _keep(model: Any, folder: Path, history: pd.DataFrame, monitor: str) -> None:
     """Write an epoch's results, the checkpoint last: a kill before it repeats the epoch."""
     epoch = len(history)
-    if best_epoch(history, monitor) == epoch:
-        # The suffix must stay: Keras refuses other names.
-        write_atomically(folder / "model.weights.h5", weights_only(model).save_weights)
+    for name, number in kept_epochs(history, monitor).items():
+        if number == epoch and name != "last":
+            save_weights(model, folder, name)
     write_atomically(folder / "history.csv", lambda p: history.to_csv(p, index=False))
     values = {f"v{k:05d}": v.numpy() for k, v in enumerate(_state(model))}
     checkpoint = folder / "checkpoint" / f"{epoch:05d}.npz"

@@ -10,9 +10,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-import keras
-from keras import ops
-
+from clnlib.backend import keras, ops
 from clnlib.errors import not_allowed
 
 _TINY = 1e-7  # the least area that is divided by: a square of 0.3 pixels in an image of 1024²
@@ -105,6 +103,9 @@ def empty_box(true: Any, box: Any) -> Any:
     return ops.cast(ops.any(box[:, 2:] <= box[:, :2], axis=1), "float32")
 
 
+WATCHED = {"iou": iou, "no_overlap": no_overlap, "empty": empty_box}
+"""What a history holds of the boxes beside their loss."""
+
 BOX_LOSSES: dict[str, Callable[[Any, Any], Any]] = {
     "iou": iou_loss,
     "giou": giou_loss,
@@ -152,9 +153,6 @@ def compile_cln(model: Any, lam: float, loss: str = "iou", learning_rate: float 
         loss_weights={"finding": lam, "box": 1 - lam},
         weighted_metrics={
             "finding": [keras.metrics.CategoricalAccuracy(name="accuracy")],
-            "box": [
-                keras.metrics.MeanMetricWrapper(fn, name=name)
-                for fn, name in ((iou, "iou"), (no_overlap, "no_overlap"), (empty_box, "empty"))
-            ],
+            "box": [keras.metrics.MeanMetricWrapper(fn, name=name) for name, fn in WATCHED.items()],
         },
     )

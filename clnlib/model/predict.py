@@ -35,7 +35,7 @@ def load_model(run: runs.Run) -> Any:
     p = run.train
     if not run.weights.exists():
         raise InputError(f"{run.weights}: not there; a published record has no weights")
-    model = build_cln(p.backbone, p.size, len(run.findings), p.pooling)
+    model = build_cln(p.backbone, p.size, len(run.findings), p.pooling, p.box_unit)
     model.load_weights(run.weights)
     return model
 

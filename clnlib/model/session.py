@@ -7,7 +7,7 @@ import re
 import sys
 from pathlib import Path
 
-import keras
+from clnlib.backend import keras
 
 _M_TOP_PAD = -2  # the setting's number in glibc's malloc.h
 

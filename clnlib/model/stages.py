@@ -3,21 +3,22 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import keras
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from clnlib import runs
+from clnlib.backend import keras, ops
 from clnlib.data import splits
 from clnlib.data.feed import Feed
 from clnlib.data.sources import Prepared
 from clnlib.errors import InputError
 from clnlib.model import loop, network, weights
-from clnlib.model.losses import compile_cln
+from clnlib.model.losses import BOX_LOSSES, WATCHED, compile_cln
 from clnlib.parameters import Finetune, Train
 
 DEAD = 0.9  # share of empty validation boxes from which the box head counts as dead
+CONSTANT = 0.002  # of the image's side, half a pixel of 224: the box is the same for every image
 
 Targets = dict[str, NDArray[Any]]
 
@@ -33,7 +34,7 @@ class Stage(NamedTuple):
         Parameters, data set and targets of its training part → the compiled network, and facts
         for the record.
     validate
-        Network and validation batches → the values to log after an epoch.
+        Parameters, network and validation batches → the values to log after an epoch.
     columns
         Output of the network and findings → columns of the record's predictions.
     warnings
@@ -42,7 +43,7 @@ class Stage(NamedTuple):
 
     targets: Callable[[Prepared], Targets]
     build: Callable[[Any, Prepared, Targets], tuple[Any, dict[str, Any]]]
-    validate: Callable[[Any, Feed], loop.Logs]
+    validate: Callable[[Any, Any, Feed], loop.Logs]
     columns: Callable[[Any, tuple[str, ...]], dict[str, NDArray[Any]]]
     warnings: Callable[[pd.DataFrame, str], list[str]]
 
@@ -64,16 +65,33 @@ def _build_cln(p: Train, prepared: Prepared, targets: Targets) -> tuple[Any, dic
         print(f"note: {line}", flush=True)
     mean_box = targets["box"].mean(axis=0).tolist()
     number = len(prepared.source.findings)
-    model = network.build_cln(p.backbone, p.size, number, p.pooling, p.bn_momentum, mean_box)
+    model = network.build_cln(p.backbone, p.size, number, p.pooling, p.box_unit)
+    network.start_at(model, mean_box)
+    network.set_bn_momentum(model, p.bn_momentum)
     weights.load(model, p.backbone, p.weights)
     network.freeze(model, p.freeze)
     compile_cln(model, p.lam, p.loss, p.learning_rate)
     return model, {"mean_box": mean_box}
 
 
-def _validate_cln(model: Any, feed: Feed) -> loop.Logs:
-    logs = model.evaluate(feed, return_dict=True, verbose=0)
-    return {f"val_{name}": float(value) for name, value in logs.items()}
+def _validate_cln(p: Train, model: Any, feed: Feed) -> loop.Logs:
+    """Means over the boxes, whatever the batches; and how dead and how constant the box head is.
+
+    `val_box_dead` is the share of the four coordinates that are 0 on every row, `val_box_spread`
+    the least of their standard deviations, of the image's side.
+    """
+    true, shown = feed.examples.targets, model.predict(feed, verbose=0)
+    box = shown["box"]
+    each = {
+        "finding_loss": keras.losses.categorical_crossentropy(true["finding"], shown["finding"]),
+        "finding_accuracy": true["finding"].argmax(1) == shown["finding"].argmax(1),
+        "box_loss": BOX_LOSSES[p.loss](true["box"], ops.convert_to_tensor(box)),
+        **{f"box_{k}": f(true["box"], ops.convert_to_tensor(box)) for k, f in WATCHED.items()},
+        "box_dead": (box == 0).all(axis=0),
+    }
+    means = {f"val_{k}": float(ops.convert_to_numpy(v).mean()) for k, v in each.items()}
+    loss = p.lam * means["val_finding_loss"] + (1 - p.lam) * means["val_box_loss"]
+    return means | {"val_loss": loss, "val_box_spread": float(box.std(axis=0).min())}
 
 
 def _columns_cln(out: Any, findings: tuple[str, ...]) -> dict[str, NDArray[Any]]:
@@ -82,17 +100,22 @@ def _columns_cln(out: Any, findings: tuple[str, ...]) -> dict[str, NDArray[Any]]
 
 
 def _dead_head(history: pd.DataFrame, monitor: str) -> list[str]:
-    """A warning for each of best and last epoch in which the box head gives empty boxes only."""
-    best = loop.best_epoch(history, monitor)
+    """A warning for each kept epoch whose boxes are empty, partly dead or the same everywhere."""
     notes = []
-    for name, epoch in {"best": best, "last": len(history)}.items():
-        share = history.loc[history["epoch"] == epoch, "val_box_empty"].item()
-        if share >= DEAD:
-            notes.append(
-                f"the box head is dead: {share:.0%} of the validation boxes are empty at the "
-                f"{name} epoch ({epoch}), and an empty box has no gradient under ReLU; try "
-                "another seed, a smaller learning_rate, or loss giou"
-            )
+    for name, epoch in loop.kept_epochs(history, monitor).items():
+        at = history.set_index("epoch").loc[epoch]
+        if at["val_box_empty"] >= DEAD:
+            what = f"the box head is dead: {at['val_box_empty']:.0%} of the boxes are empty"
+        elif at["val_box_dead"]:
+            what = f"{4 * at['val_box_dead']:.0f} of the 4 box coordinates are 0 on every image"
+        elif at["val_box_spread"] < CONSTANT:
+            what = "a box coordinate hardly changes from image to image, as a blind box's"
+        else:
+            continue
+        notes.append(
+            f"{what} in validation at the {name} epoch ({epoch}); a ReLU output that is 0 has no "
+            "gradient to come back by: try box_unit pixels, another seed or a smaller learning_rate"
+        )
     return notes
 
 
@@ -115,14 +138,15 @@ def _build_classifier(p: Finetune, prepared: Prepared, _: Targets) -> tuple[Any,
             "them, so no epoch can be called the best; more images are needed"
         )
     number = len(prepared.source.findings)
-    model = network.build_classifier(p.backbone, p.size, number, p.pooling, p.bn_momentum)
+    model = network.build_classifier(p.backbone, p.size, number, p.pooling)
+    network.set_bn_momentum(model, p.bn_momentum)
     weights.load(model, p.backbone, p.weights)
     network.freeze(model, p.freeze)
     model.compile(keras.optimizers.Adam(p.learning_rate), loss="binary_crossentropy")
     return model, {}
 
 
-def _validate_classifier(model: Any, feed: Feed) -> loop.Logs:
+def _validate_classifier(_: Finetune, model: Any, feed: Feed) -> loop.Logs:
     """Mean binary cross-entropy, clipped as Keras does, and mean AUC over `_with_both`."""
     from sklearn.metrics import roc_auc_score
 

@@ -14,6 +14,7 @@ from clnlib.data import sources
 from clnlib.data.feed import Examples, Feed
 from clnlib.data.identity import Identity, P, identity, located
 from clnlib.data.sources import Prepared
+from clnlib.data.splits import unknown_patients
 from clnlib.model import loop, session
 from clnlib.model.stages import STAGE_1, STAGE_2, Stage
 from clnlib.parameters import Finetune, Train
@@ -123,18 +124,25 @@ def _trained(p: P, folder: Path, known: Identity, stage: Stage) -> runs.Run:
         return Feed(learn, p.batch_size, (p.seed, epoch), bool(p.augment), p.flip)
 
     def validate() -> loop.Logs:
-        return stage.validate(model, Feed(judge, p.batch_size))
+        return stage.validate(p, model, Feed(judge, p.batch_size))
 
     history = loop.fit(model, folder, _schedule(p), feed, validate)
-    out = model.predict(Feed(examples._replace(targets={}), p.batch_size), verbose=0)
-    columns = stage.columns(out, prepared.source.findings)
-    shown = pd.DataFrame({name: values.astype(np.float32) for name, values in columns.items()})
+    shown = {}
+    # The weights that the run ends with come last and stay in the model.
+    for name in sorted(loop.kept_epochs(history, p.monitor), key=p.keep.__eq__):
+        loop.load_weights(model, folder, name)
+        out = model.predict(Feed(examples._replace(targets={}), p.batch_size), verbose=0)
+        columns = stage.columns(out, prepared.source.findings)
+        shown[name] = prepared.rows.join(pd.DataFrame(columns, dtype=np.float32))
+    loop.save_weights(model, folder, "model")
     facts["warnings"] = stage.warnings(history, p.monitor)
     for warning in facts["warnings"]:
         print(f"warning: {warning}", flush=True)
-    facts |= extra | _provenance(prepared, history, p.monitor)
+    facts |= extra | _provenance(prepared, history, p)
     facts["seconds"] = round(time.monotonic() - start, 1)
-    return runs.finish(folder, prepared.rows.join(shown), facts)
+    judged = pd.concat(shown, names=["kept"]).query("part != 'train'").reset_index("kept")
+    io.write_atomically(folder / runs.EPOCHS, lambda file: judged.to_parquet(file, index=False))
+    return runs.finish(folder, shown[p.keep], facts)
 
 
 def _say_what_is_new(folder: Path, p: Train | Finetune, known: Identity) -> None:
@@ -160,7 +168,7 @@ def _weights_sha256(p: Train | Finetune) -> str | None:
     """The content of the weights of a stage-1 run; None for other first weights."""
     if p.weights in (None, "imagenet") or Path(p.weights).expanduser().is_file():
         return None
-    file = runs.find(p.weights) / "model.weights.h5"
+    file = runs.find(p.weights) / runs.WEIGHTS
     return io.content_sha256([file])[file] if file.exists() else None
 
 
@@ -200,20 +208,22 @@ def _schedule(p: Train | Finetune) -> loop.Schedule:
         floor=p.min_learning_rate,
         monitor=p.monitor,
         patience=p.patience,
+        plateau=p.rate_rule == "plateau",
     )
 
 
-def _provenance(prepared: Prepared, history: pd.DataFrame, monitor: str) -> dict[str, Any]:
+def _provenance(prepared: Prepared, history: pd.DataFrame, p: Train | Finetune) -> dict[str, Any]:
     """What a record rests on, beside the code: data, epochs, device."""
-    rows = prepared.rows
+    rows, epochs = prepared.rows, loop.kept_epochs(history, p.monitor)
     return {
         "dataset": prepared.source.name,
         "findings": list(prepared.source.findings),
         "rows": rows["part"].value_counts().to_dict(),
         "images": rows["image"].nunique(),
-        "patients": rows["patient"].nunique(),
+        "patients": None if unknown_patients(rows).any() else rows["patient"].nunique(),
         "excluded": prepared.store.manifest["excluded"],
-        "best_epoch": loop.best_epoch(history, monitor),
+        "kept_epochs": epochs,
+        "best_epoch": epochs[p.keep],
         "epochs": len(history),
         "device": session.device(),
     }
