@@ -89,7 +89,7 @@ def _shown(run: Run) -> pd.DataFrame:
 def _boxes(run: Run, title: str, shown: pd.DataFrame) -> dict[str, Any]:
     """The boxes a run predicts for the examples of its split."""
     keys = ["image", "finding", *TRUE_BOX]
-    predicted = run.predictions.drop_duplicates(keys).set_index(keys)[PREDICTED_BOX]
+    predicted = run.predictions.drop_duplicates(keys).set_index(keys)[PREDICTED_BOX].clip(0, 1)
     rows = predicted.reindex(pd.MultiIndex.from_frame(shown[keys]))
     return {"split": title, "boxes": _numbers(rows.to_numpy(dtype=float))}
 

@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from clnbook.style import BLIND, CAM, PREDICTED, TRUE
-from clnlib.metrics.boxes import iou
+from clnlib.metrics.localisation import box_iou
 from clnlib.runs import PREDICTED_BOX, PROBABILITY, TRUE_BOX
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def gallery(rows: pd.DataFrame, pixels: NDArray[np.uint8]) -> "Figure":
     """
     figure, each = panels(rows, pixels)
     if PREDICTED_BOX[0] in rows:
-        for axes, overlap in zip(each, iou(rows[TRUE_BOX], rows[PREDICTED_BOX]), strict=True):
+        for axes, overlap in zip(each, box_iou(rows), strict=True):
             axes.set_title(f"{axes.get_title()}  IoU {overlap:.2f}", fontsize=8)
         figure.suptitle("green: true box, orange: predicted", fontsize=8)
     return figure

@@ -150,6 +150,7 @@ EFFECTS: dict[str, Conventions] = {
     "several=best": Conventions(several="best"),
     "group=predicted": Conventions(group="predicted"),
     "gated=yes": Conventions(gated=True),
+    "clipped=no": Conventions(clipped=False),
     "all together": Conventions(rows="images", group="predicted", gated=True, several="best"),
 }
 """Every switch alone, and all."""

@@ -108,12 +108,12 @@ def cell(value: float, low: float = np.nan, high: float = np.nan, digits: int = 
     return f"{value:.{digits}f}{ends}"
 
 
-def change(value: float, low: float, high: float) -> str:
+def change(value: float, low: float, high: float, digits: int = 2) -> str:
     """`+0.04 (+0.01 to +0.08)`, with a minus sign and an unsigned zero; a dash without a value."""
     if np.isnan(value):
         return MISSING
-    texts = [f"{number:+.2f}".replace("-", "−") for number in (value, low, high)]
-    texts = ["0.00" if text[1:] == "0.00" else text for text in texts]
+    texts = [f"{number:+.{digits}f}".replace("-", "−") for number in (value, low, high)]
+    texts = [text[1:] if not float(text[1:]) else text for text in texts]
     return f"{texts[0]} ({texts[1]} to {texts[2]})"
 
 

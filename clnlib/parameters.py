@@ -304,6 +304,9 @@ class Conventions(Parameters):
     several: Literal["own", "best"] = _field(
         "own", "overlap with the row's own box | the best of the image's boxes"
     )
+    clipped: bool = _field(
+        True, "True: predicted boxes end at the image's edge, as pictures show them; False: as is"
+    )
 
 
 class _Runs(Parameters):

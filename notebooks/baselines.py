@@ -19,6 +19,7 @@ rows: str = "boxes"  # boxes: every box is a row | images: every image is a row,
 group: str = "true"  # rows are grouped by their true | predicted (likeliest) finding
 gated: bool = False  # True: a row whose predicted finding is wrong is a miss, IoU 0
 several: str = "own"  # overlap with the row's own box | the best of the image's boxes
+clipped: bool = True  # True: predicted boxes end at the image's edge, as pictures show them; False: as is
 
 # %%
 from clnlib.parameters import Evaluation

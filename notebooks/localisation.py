@@ -16,6 +16,7 @@ rows: str = "boxes"  # boxes: every box is a row | images: every image is a row,
 group: str = "true"  # rows are grouped by their true | predicted (likeliest) finding
 gated: bool = False  # True: a row whose predicted finding is wrong is a miss, IoU 0
 several: str = "own"  # overlap with the row's own box | the best of the image's boxes
+clipped: bool = True  # True: predicted boxes end at the image's edge, as pictures show them; False: as is
 
 # %%
 from clnlib.parameters import Evaluation
@@ -25,7 +26,7 @@ parameters = Evaluation.from_notebook(globals())
 # %%
 from IPython.display import display
 
-from clnbook import localisation, names, style, summary, thresholds
+from clnbook import localisation, names, style, summary, thresholds, yardsticks
 from clnlib import runs as records
 
 found = records.study(parameters.study, parameters.runs)
@@ -49,6 +50,17 @@ summary.styled_settings(summary.by_setting(found, parameters))
 summary.overview(found, parameters)
 
 # %% [markdown]
+# ## What the boxes are worth
+#
+# One run per backbone, that of Table 1 below. A box can overlap the true one without any look at the
+# image, so each mean IoU stands beside boxes that see less.
+
+# %%
+chosen = names.paper_runs(found)
+labels = names.labels(chosen, found)
+yardsticks.styled(dict(zip(labels, chosen, strict=True)))
+
+# %% [markdown]
 # ## Table 1
 #
 # One run per backbone: that nearest to the paper's λ, split by patients and recipe. A dash: no such finding in the test part, or no such cell in the paper. “?” marks a printed
@@ -57,8 +69,6 @@ summary.overview(found, parameters)
 # again cannot vary the share; in the network's rows Wilson's interval over boxes stands there.
 
 # %%
-chosen = names.paper_runs(found)
-labels = names.labels(chosen, found)
 for name, run in zip(labels, chosen, strict=True):
     display(localisation.styled(localisation.table(run, parameters), name))
 

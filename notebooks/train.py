@@ -70,7 +70,7 @@ for warning in run.provenance["warnings"]:
 # %% mystnb={"image": {"alt": "Three panels of learning curves over the epochs: losses; accuracy and IoU; shares of boxes without overlap and of empty boxes. Training thin, validation thick, a dotted line at the epoch that was kept."}}
 import matplotlib.pyplot as plt
 
-from clnbook import images, style, summary, training
+from clnbook import images, style, summary, training, yardsticks
 
 plt.rcParams.update(style.rc(run.findings))
 figure, panels = plt.subplots(3, 1, figsize=(3.5, 6.5), sharex=True, layout="constrained")
@@ -88,6 +88,9 @@ for axes, columns in zip(panels, names, strict=True):
 # %% tags=["nbval-ignore-output"]
 numbers = summary.summary(run)
 summary.styled(numbers)
+
+# %% tags=["nbval-ignore-output"]
+yardsticks.styled({"this run": run})
 
 # %% mystnb={"image": {"alt": "IoU accuracy against T: the network and the blind box, each in the band of its interval. The numbers are in the table above."}}
 figure, axes = plt.subplots(figsize=(3.5, 2.6), layout="constrained")

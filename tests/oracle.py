@@ -12,7 +12,8 @@ from clnlib.runs import PROBABILITY
 def conventions(words: str) -> Conventions:
     """`rows=images, gated=yes` as conventions; "paper" is none of them changed."""
     pairs = [word.split("=") for word in words.replace(" ", "").split(",") if "=" in word]
-    return Conventions.check({name: value == "yes" or value for name, value in pairs})
+    flags = {"yes": True, "no": False}
+    return Conventions.check({name: flags.get(value, value) for name, value in pairs})
 
 
 def iou_accuracy(predictions, findings, thresholds=THRESHOLDS, convention=PAPER) -> pd.DataFrame:

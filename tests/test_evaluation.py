@@ -13,7 +13,7 @@ from sklearn.metrics import roc_auc_score
 from clnbook import blind_boxes
 from clnlib.metrics import bootstrap, boxes
 from clnlib.metrics import localisation as metrics
-from clnlib.parameters import Train
+from clnlib.parameters import Conventions, Train
 from clnlib.runs import PREDICTED_BOX, PROBABILITY, TRUE_BOX, Run
 
 UNIT = (0.0, 0.0, 1.0, 1.0)
@@ -133,8 +133,9 @@ def test_thresholds_are_strict(tenths):
     table[TRUE_BOX] = (0, 0, 10, 10)
     table[PREDICTED_BOX] = [(0, 0, tenths, 10), (0, 0, tenths + 0.01, 10)]
     t = metrics.THRESHOLDS[tenths - 1]
-    assert metrics.box_iou(table).iloc[0] == t
-    assert metrics.iou_accuracy(table, ["Mass"]).loc[t, "Mass"] == 0.5
+    assert metrics.box_iou(table, clipped=False).iloc[0] == t
+    as_is = Conventions(clipped=False)
+    assert metrics.iou_accuracy(table, ["Mass"], [t], as_is).loc[t, "Mass"] == 0.5
 
 
 def test_iou_accuracy_by_hand():

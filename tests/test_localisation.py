@@ -169,7 +169,7 @@ def test_convention_effects():
     paper = got.loc["as the paper words it"]
     assert (paper[["change", "change low", "change high"]] == 0).all().all()
     rows = run.part("test")
-    for words in ("rows=images", "several=best", "group=predicted", "gated=yes"):
+    for words in ("rows=images", "several=best", "group=predicted", "gated=yes", "clipped=no"):
         how = oracle.conventions(words)
         accuracy = metrics.iou_accuracy(rows, FINDINGS, convention=how)[MEAN]
         for t in (0.1, 0.3, 0.5, 0.7):

@@ -19,10 +19,10 @@ OWN = ("crack", "dent")  # a reader's categories, none of the paper's
 
 
 def drawn(rows: list[tuple]) -> pd.DataFrame:
-    """Rows of image, true finding, likeliest finding, true and predicted [from, to] along x."""
+    """Rows of image, true finding, likeliest finding, true and predicted [from, to], in tenths."""
     table = pd.DataFrame([r[:3] for r in rows], columns=["image", "finding", "likeliest"])
-    table[TRUE_BOX] = [(r[3][0], 0, r[3][1], 1) for r in rows]
-    table[PREDICTED_BOX] = [(r[4][0], 0, r[4][1], 1) for r in rows]
+    for names, k in ((TRUE_BOX, 3), (PREDICTED_BOX, 4)):
+        table[names] = [(r[k][0] / 10, 0, r[k][1] / 10, 1) for r in rows]
     for name in OWN:
         table[PROBABILITY + name] = np.where(table["likeliest"] == name, 0.75, 0.25)
     return table.set_index(pd.Index([f"row{k}" for k in range(len(rows))]))
@@ -63,6 +63,17 @@ def test_rows_by_hand(text, finding, iou, index):
     assert got["finding"].tolist() == finding
     assert got["iou"].tolist() == pytest.approx(iou)
     assert got.index.tolist() == [f"row{k}" for k in index]
+
+
+def test_what_lies_beyond_the_edge_counts_only_as_is():
+    """A box from 0.5 to 1.5 over one from 0.5 to 1: equal where it is cut, else half of it."""
+    table = drawn(
+        [("a", "crack", "crack", (5, 10), (5, 15)), ("a", "dent", "dent", (0, 1), (-2, 1))]
+    )
+    assert metrics.rows(table, OWN)["iou"].tolist() == pytest.approx([1, 1])
+    for words in ("clipped=no", "clipped=no, several=best"):
+        whole = metrics.rows(table, OWN, oracle.conventions(words))["iou"]
+        assert whole.tolist() == pytest.approx([1 / 2, 1 / 3])
 
 
 def test_one_prediction_per_image():

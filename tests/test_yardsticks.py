@@ -1,5 +1,7 @@
 """What stands beside a run's boxes: four boxes that see less, each counted as the run is."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -80,3 +82,11 @@ def test_a_constant_box_does_not_see_the_image():
     run.predictions[PREDICTED_BOX] = [0.2, 0.2, 0.7, 0.8]
     line = by_series(run).loc[(yardsticks.SHUFFLED, "mean IoU")]
     assert line[["difference", "low", "high"]].abs().max() < 1e-12
+
+
+def test_the_page_says_what_each_yardstick_is():
+    """A line per run: its mean IoU, and signed differences with their intervals."""
+    shown = yardsticks.styled({"a run": run_of()})
+    assert list(shown.data.columns) == [yardsticks.MEAN_IOU, *yardsticks.YARDSTICKS]
+    assert all(word in shown.caption for word in yardsticks.YARDSTICKS)
+    assert re.fullmatch(r"[+−]0\.\d{3} \([+−]?0\.\d{3} to [+−]?0\.\d{3}\)", shown.data.iloc[0, 1])

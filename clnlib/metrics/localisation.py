@@ -25,9 +25,13 @@ BOX_ACC_THRESHOLDS = (0.3, 0.5, 0.7)  # of MaxBoxAccV2 (Choe et al., CVPR 2020)
 PAPER = Conventions()
 
 
-def box_iou(predictions: pd.DataFrame) -> pd.Series:
-    """The IoU of every row's true and predicted box; a missing box (NaN) counts as a miss, 0."""
-    values = iou(predictions[TRUE_BOX], predictions[PREDICTED_BOX])
+def box_iou(predictions: pd.DataFrame, clipped: bool = True) -> pd.Series:
+    """The IoU of every row's true and predicted box; a missing box (NaN) counts as a miss, 0.
+
+    What lies beyond the image's edge counts only if `clipped` is false.
+    """
+    boxes = predictions[PREDICTED_BOX]
+    values = iou(predictions[TRUE_BOX], boxes.clip(0, 1) if clipped else boxes)
     return pd.Series(values, predictions.index, name="iou").fillna(0.0)
 
 
@@ -56,10 +60,10 @@ def rows(
     InputError
         The convention needs probabilities that `predictions` lacks.
     """
-    table = pd.DataFrame({"finding": predictions["finding"], "iou": box_iou(predictions)})
+    overlap = box_iou(predictions, convention.clipped)
+    table = pd.DataFrame({"finding": predictions["finding"], "iou": overlap})
     if convention.several == "best":
-        place, overlap = _best_boxes(predictions)
-        table["iou"] = overlap
+        place, table["iou"] = _best_boxes(predictions, convention.clipped)
         if convention.rows == "images":
             table["finding"] = predictions["finding"].to_numpy()[place]
     if convention.gated or convention.group == "predicted":
@@ -73,14 +77,16 @@ def rows(
     return table
 
 
-def _best_boxes(predictions: pd.DataFrame) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+def _best_boxes(
+    predictions: pd.DataFrame, clipped: bool
+) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
     """Per row the place of its image's box that its predicted box overlaps most, and the IoU."""
     place = np.arange(len(predictions))
     images = pd.DataFrame({"image": predictions["image"].to_numpy(), "place": place})
     pairs = images.merge(images, on="image", suffixes=("", "_of_box"))
-    true = predictions[TRUE_BOX].to_numpy()[pairs["place_of_box"]]
-    predicted = predictions[PREDICTED_BOX].to_numpy()[pairs["place"]]
-    pairs["iou"] = np.nan_to_num(iou(true, predicted))
+    true = predictions[TRUE_BOX].iloc[pairs["place_of_box"]].reset_index(drop=True)
+    predicted = predictions[PREDICTED_BOX].iloc[pairs["place"]].reset_index(drop=True)
+    pairs["iou"] = box_iou(true.join(predicted), clipped)
     order = ["place", "iou", "place_of_box"]
     best = pairs.sort_values(order, ascending=[True, False, True]).drop_duplicates("place")
     return best["place_of_box"].to_numpy(), best["iou"].to_numpy()
