@@ -13,7 +13,6 @@ them elsewhere without weights.
 import argparse
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from clnbook import names, publish, summary, yardsticks
@@ -52,14 +51,13 @@ def _each(found: list[runs.Run]) -> pd.DataFrame:
     """A line per run: its cost, mean AUC and IoU, and the paired difference to each yardstick."""
     lines = {}
     for name, run in zip(names.labels(found), found, strict=True):
-        dead = run.history.set_index("epoch").loc[run.provenance["best_epoch"]].get("val_box_dead")
-        iou = yardsticks.table(run).set_index("series")
+        test, iou = run.part("test"), yardsticks.table(run).set_index("series")
         apart = iou.drop(index=yardsticks.NETWORK)[["difference", "low", "high"]]
         lines[name] = {
             "seconds": run.provenance["seconds"],
             "epochs": len(run.history),
-            "dead coordinates": np.nan if dead is None else 4 * dead,
-            "AUC": mean_auc(run.part("test"), run.findings),
+            "dead coordinates": int((test[runs.PREDICTED_BOX] == 0).all().sum()),
+            "AUC": mean_auc(test, run.findings),
             "mean IoU": iou.loc[yardsticks.NETWORK, "value"],
             **{
                 f"less {s}": "{:+.3f} ({:+.3f} to {:+.3f})".format(*v)
