@@ -10,9 +10,17 @@ from clnlib.runs import Run
 def differing(runs: Sequence[Run]) -> list[str]:
     """The parameters in which the trainings of any two runs differ, by name in alphabetical order.
 
-    The study's name and whether a record was discarded change no training and are left out.
+    The study's name and whether a record was discarded change no training and are left out, and so
+    is how a phantom would be drawn where the images are real.
     """
-    values = [run.parameters.model_dump(exclude={"study", "restart"}) for run in runs]
+    values = [
+        {
+            name: value
+            for name, value in run.parameters.model_dump(exclude={"study", "restart"}).items()
+            if run.parameters.dataset == "phantom" or not name.startswith("phantom_")
+        }
+        for run in runs
+    ]
     names = sorted({name for each in values for name in each})
     return [name for name in names if len({str(each.get(name)) for each in values}) > 1]
 

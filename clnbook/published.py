@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from clnlib.metrics.localisation import MEAN
-from clnlib.parameters import Train
+from clnlib.parameters import Prepare, Train
 
 _TABLES = Path(__file__).with_name("printed")
 OK, SUSPECT, MISSING = "ok", "suspect", "missing"  # transcription of a row of Table 1
@@ -31,7 +31,7 @@ LAMBDA_GRID = tuple(k / 10 for k in range(1, 10))
 RECIPE: dict[str, object] = (
     Train(dataset="nih880")
     .filled()
-    .model_dump(include={"augment", "bn_momentum", "box_unit", "learning_rate", "patience"})
+    .model_dump(exclude={*Prepare.model_fields, "study", "backbone", "lam", "seed", "weights"})
 )
 """What section 2.3 says, and what it does not mention as Keras has it: the schema's defaults."""
 

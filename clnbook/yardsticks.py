@@ -73,7 +73,7 @@ def styled(runs: Mapping[str, Run]) -> Page:
     for name, run in runs.items():
         numbers = table(run).set_index("series")
         apart = numbers.drop(index=NETWORK)[["difference", "low", "high"]]
-        texts = {series: change(*values, digits=3) for series, *values in apart.itertuples()}
+        texts = {s: change(d, low, high, digits=3) for s, d, low, high in apart.itertuples()}
         lines[name] = {MEAN_IOU: f"{numbers.loc[NETWORK, 'value']:.3f}"} | texts
     return page(
         pd.DataFrame.from_dict(lines, orient="index"),

@@ -16,6 +16,7 @@ from pydantic import (
 )
 
 from clnlib.cells import assigned
+from clnlib.defaults import PAPER, PHANTOM, PHANTOM_OF, stands_for
 from clnlib.errors import InputError, nearest, not_allowed
 
 Backbone = Literal[
@@ -29,23 +30,6 @@ LABELLED_DATA = ("phantom", "nih14")
 """The data sets by name: of stage 2, which also takes the path of a COCO file, and of stage 1."""
 
 Monitor = Literal["val_loss", "val_finding_loss", "val_box_loss", "val_box_iou"]
-# The values of fields that are None: the paper's setting, and for the phantom one under which two
-# cores learn from scratch in minutes (a step of the small backbone costs an eighth of the largest).
-PAPER: dict[str, Any] = {
-    "image_size": 224,
-    "epochs": 100,
-    "halve_every": 4,
-    "augment": False,
-    "bn_momentum": None,
-}
-PHANTOM: dict[str, Any] = {
-    "image_size": 80,
-    "epochs": 4,
-    "halve_every": 8,
-    "augment": True,
-    "bn_momentum": 0.9,
-}
-PHANTOM_EPOCHS = {"mobilenetv3small": 24}
 # The fields that say which images and first weights; a run is named by the content of these.
 _CONTENT = ("dataset", "image_folder", "phantom_images", "phantom_contrast", "weights")
 
@@ -54,12 +38,6 @@ def _field(default: Any, text: str, **bounds: Any) -> Any:
     """A field; one that is younger than the first records has a `neutral` value (`recorded`)."""
     extra = {"neutral": bounds.pop("neutral")} if "neutral" in bounds else None
     return Field(default=default, description=text, json_schema_extra=extra, **bounds)
-
-
-def _stands_for(name: str) -> str:
-    """The two values that None stands for, as part of a field's description."""
-    paper = "the backbone's own" if PAPER[name] is None else PAPER[name]
-    return f"None: {paper}, and {PHANTOM[name]} for the phantom"
 
 
 class Parameters(BaseModel):
@@ -136,8 +114,8 @@ class Parameters(BaseModel):
         """The same parameters with the defaults of their data set in place of None."""
         phantom = getattr(self, "dataset", None) == "phantom"
         defaults = dict(PHANTOM if phantom else PAPER)
-        if phantom and (backbone := getattr(self, "backbone", None)) in PHANTOM_EPOCHS:
-            defaults["epochs"] = PHANTOM_EPOCHS[backbone]
+        if phantom:
+            defaults |= PHANTOM_OF.get(getattr(self, "backbone", ""), {})
         values = self.model_dump()
         empty = {k: v for k, v in defaults.items() if k in values and values[k] is None}
         return self.model_copy(update=empty)
@@ -152,11 +130,11 @@ class Images(Parameters):
         "phantom", f"{' | '.join(BOXED_DATA)} | path to a COCO detection file (.json)"
     )
     image_size: int | None = _field(
-        None, f"pixels per side, 32 to 1024; {_stands_for('image_size')}", ge=32, le=1024
+        None, f"pixels per side, 32 to 1024; {stands_for('image_size')}", ge=32, le=1024
     )
     phantom_images: int = _field(880, "number of phantom images, 40 to 880", ge=40, le=880)
     phantom_contrast: float = _field(
-        2.0, "how strongly phantom findings show; 0 (not at all) to 4", ge=0, le=4
+        4.0, "how strongly phantom findings show; 0 (not at all) to 4", ge=0, le=4
     )
     exclude_unreadable: bool = _field(
         False, "True: leave unreadable images out and name them in the manifest; False: stop"
@@ -202,15 +180,20 @@ class _Fit(Parameters):
     seed: int = _field(0, "seed of weights, order and augmentation, 0 or more", ge=0)
     epochs: int | None = _field(
         None,
-        f"most epochs, 1 to 1000; {_stands_for('epochs')} (24 with mobilenetv3small)",
+        f"most epochs, 1 to 1000; {stands_for('epochs')}",
         ge=1,
         le=1000,
     )
     batch_size: int = _field(16, "images per step, 1 to 1024", ge=1, le=1024)
-    learning_rate: float = _field(1e-3, "Adam's first learning rate, above 0 to 1", gt=0, le=1)
+    learning_rate: float | None = _field(
+        None,
+        f"Adam's first learning rate, above 0 to 1; {stands_for('learning_rate')}",
+        gt=0,
+        le=1,
+    )
     halve_every: int | None = _field(
         None,
-        f"epochs after which the rate is halved, 1 or more; {_stands_for('halve_every')}",
+        f"epochs after which the rate is halved, 1 or more; {stands_for('halve_every')}",
         ge=1,
     )
     rate_rule: Literal["steps", "plateau"] = _field(
@@ -224,12 +207,12 @@ class _Fit(Parameters):
         "best", "weights a run ends with: best (epoch by the monitor) | last", neutral="best"
     )
     augment: bool | None = _field(
-        None, f"random shift, scale, rotation, brightness and contrast; {_stands_for('augment')}"
+        None, f"random shift, scale, rotation, brightness and contrast; {stands_for('augment')}"
     )
     flip: bool = _field(False, "augmentation also mirrors left and right (a heart has a side)")
     bn_momentum: float | None = _field(
         None,
-        f"BatchNorm momentum, 0 to below 1; {_stands_for('bn_momentum')}",
+        f"BatchNorm momentum, 0 to below 1; {stands_for('bn_momentum')}",
         ge=0,
         lt=1,
     )
@@ -245,6 +228,11 @@ class _Fit(Parameters):
     def most_epochs(self) -> int:
         """The most epochs to train, the data set's default filled in."""
         return cast(int, self.filled().epochs)
+
+    @property
+    def first_rate(self) -> float:
+        """Adam's first learning rate, the data set's default filled in."""
+        return cast(float, self.filled().learning_rate)
 
     def effective(self) -> dict[str, Any]:
         """The values that decide a training, defaults filled in, for the name of the run.

@@ -14,7 +14,7 @@
 dataset: str = "phantom"  # phantom | nih880 | path to a COCO detection file (.json)
 image_size: "int or None" = None  # pixels per side, 32 to 1024; None: 224, and 80 for the phantom
 phantom_images: int = 880  # number of phantom images, 40 to 880
-phantom_contrast: float = 2.0  # how strongly phantom findings show; 0 (not at all) to 4
+phantom_contrast: float = 4.0  # how strongly phantom findings show; 0 (not at all) to 4
 exclude_unreadable: bool = False  # True: leave unreadable images out and name them in the manifest; False: stop
 image_folder: "str or None" = None  # folder of a COCO file's images; None: beside it
 protocol: str = "patient"  # what may not lie in two parts of the split: patient | image | box

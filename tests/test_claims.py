@@ -14,9 +14,9 @@ from clnbook import published
 from clnbook.audit import claims, ledger, main_findings, network, printed, significance
 from clnbook.audit.localisation import wins
 from clnbook.audit.verdicts import DIFFERS, NEEDS_DATA, NOT_CHECKABLE, REPRODUCED, VERDICTS
+from clnlib.defaults import PAPER as RECIPE
 from clnlib.errors import InputError
 from clnlib.metrics.localisation import MEAN
-from clnlib.parameters import PAPER as RECIPE
 from clnlib.parameters import Train
 
 ROOT = Path(__file__).resolve().parents[1]

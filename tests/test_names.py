@@ -73,7 +73,7 @@ def test_labels_say_what_was_changed():
     ]
     runs = [changed(run_of(f"a-{k}"), **given) for k, given in enumerate(settings)]
     assert [name.removeprefix("CLN-CheXNet, λ = 0.4, ") for name in names.labels(runs)] == [
-        "from ImageNet, freeze nothing",
+        "from ImageNet",
         "no pretraining",
         "from stage 1",
         "from ImageNet, BatchNorm momentum 0.9",
@@ -81,6 +81,13 @@ def test_labels_say_what_was_changed():
         "from ImageNet, BatchNorm momentum 0.9, augmented, seed 1",
         "from ImageNet, freeze backbone",
     ]
+
+
+def test_how_phantoms_are_drawn_is_no_matter_of_real_images():
+    """Runs of radiographs do not differ in the contrast of phantoms; runs of phantoms do."""
+    for dataset, expected in (("nih880", []), ("phantom", ["phantom_contrast"])):
+        runs = [run_of("1", dataset=dataset, phantom_contrast=c) for c in (1.0, 2.0)]
+        assert names.differing(runs) == expected
 
 
 def test_settings_are_named_whole():

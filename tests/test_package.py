@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[1]
 # The rooms of both packages in the order in which data walks through them; a module imports only
 # from rooms at or before its own, and the instrument knows nothing of the book.
 ROOMS = (
-    ("clnlib.backend", "clnlib.cells", "clnlib.code", "clnlib.errors"),
+    ("clnlib.backend", "clnlib.cells", "clnlib.code", "clnlib.defaults", "clnlib.errors"),
     ("clnlib.findings", "clnlib.parameters", "clnlib.paths"),
     ("clnlib.io",),
     ("clnlib.runs",),

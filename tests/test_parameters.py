@@ -27,8 +27,9 @@ CONFIGS = sorted((Path(__file__).parents[1] / "configs").glob("*.yaml"))
 def test_defaults_are_the_papers(schema):
     """Adam at 1e-3, batches of 16, halved every 4 epochs to 1e-6, patience 20 (section 2.3)."""
     p = schema()
-    assert (p.learning_rate, p.batch_size) == (1e-3, 16)
-    assert Train(dataset="nih880").filled().halve_every == 4
+    assert (p.learning_rate, p.batch_size) == (None, 16)
+    filled = Train(dataset="nih880").filled()
+    assert (filled.halve_every, filled.learning_rate, filled.first_rate) == (4, 1e-3, 1e-3)
     assert (p.min_learning_rate, p.patience) == (1e-6, 20)
     assert (p.pooling, p.weights, p.freeze, p.flip) == ("avg", None, "nothing", False)
 
@@ -55,21 +56,23 @@ def test_the_papers_six_come_first():
 
 def test_filled_by_data_set():
     """None stands for the paper's setting on real images, for a quick one on phantoms."""
-    names = ("image_size", "epochs", "halve_every", "augment", "bn_momentum")
+    names = ("image_size", "epochs", "learning_rate", "halve_every", "augment", "bn_momentum")
 
     def filled(**values: Any) -> list[Any]:
         return [getattr(Train(**values).filled(), name) for name in names]
 
-    assert filled(dataset="nih880") == [224, 100, 4, False, None]
-    assert filled(dataset="boxes.json") == [224, 100, 4, False, None]
-    assert filled(dataset="phantom") == [80, 24, 8, True, 0.9]
-    assert filled(dataset="phantom", backbone="chexnet") == [80, 4, 8, True, 0.9]
+    assert filled(dataset="nih880") == [224, 100, 1e-3, 4, False, None]
+    assert filled(dataset="boxes.json") == [224, 100, 1e-3, 4, False, None]
+    assert filled(dataset="phantom") == [80, 24, 1e-3, 8, True, 0.9]
+    assert filled(dataset="phantom", backbone="chexnet") == [80, 12, 5e-4, 4, False, 0.9]
     assert Finetune(dataset="nih14").filled().epochs == 100
 
 
 def test_filled_keeps_what_is_given():
     """A given value, even a false one, is not replaced."""
-    p = Train(image_size=64, epochs=1, halve_every=1, augment=False, bn_momentum=0.0)
+    p = Train(
+        image_size=64, epochs=1, learning_rate=1.0, halve_every=1, augment=False, bn_momentum=0.0
+    )
     assert p.filled() == p
     assert (p.size, p.most_epochs) == (64, 1)
 

@@ -70,7 +70,7 @@ def _build_cln(p: Train, prepared: Prepared, targets: Targets) -> tuple[Any, dic
     network.set_bn_momentum(model, p.bn_momentum)
     weights.load(model, p.backbone, p.weights)
     network.freeze(model, p.freeze)
-    compile_cln(model, p.lam, p.loss, p.learning_rate)
+    compile_cln(model, p.lam, p.loss, p.first_rate)
     return model, {"mean_box": mean_box}
 
 
@@ -100,8 +100,8 @@ def _columns_cln(out: Any, findings: tuple[str, ...]) -> dict[str, NDArray[Any]]
 
 
 def _dead_head(history: pd.DataFrame, monitor: str) -> list[str]:
-    """A warning for each kept epoch whose boxes are empty, partly dead or the same everywhere."""
-    notes = []
+    """Warnings of kept epochs whose boxes are empty, partly dead or the same everywhere."""
+    epochs: dict[str, list[str]] = {}
     for name, epoch in loop.kept_epochs(history, monitor).items():
         at = history.set_index("epoch").loc[epoch]
         if at["val_box_empty"] >= DEAD:
@@ -112,11 +112,12 @@ def _dead_head(history: pd.DataFrame, monitor: str) -> list[str]:
             what = "a box coordinate hardly changes from image to image, as a blind box's"
         else:
             continue
-        notes.append(
-            f"{what} in validation at the {name} epoch ({epoch}); a ReLU output that is 0 has no "
-            "gradient to come back by: try box_unit pixels, another seed or a smaller learning_rate"
-        )
-    return notes
+        epochs.setdefault(what, []).append(f"{name} epoch ({epoch})")
+    return [
+        f"{what} in validation at the {', '.join(names)}; a ReLU output that is 0 has no gradient "
+        "to come back by: try box_unit pixels, another seed or a smaller learning_rate"
+        for what, names in epochs.items()
+    ]
 
 
 STAGE_2 = Stage(_boxes_and_findings, _build_cln, _validate_cln, _columns_cln, _dead_head)
@@ -142,7 +143,7 @@ def _build_classifier(p: Finetune, prepared: Prepared, _: Targets) -> tuple[Any,
     network.set_bn_momentum(model, p.bn_momentum)
     weights.load(model, p.backbone, p.weights)
     network.freeze(model, p.freeze)
-    model.compile(keras.optimizers.Adam(p.learning_rate), loss="binary_crossentropy")
+    model.compile(keras.optimizers.Adam(p.first_rate), loss="binary_crossentropy")
     return model, {}
 
 

@@ -203,7 +203,7 @@ def _begin(folder: Path, p: Train | Finetune, facts: Mapping[str, Any]) -> dict[
 def _schedule(p: Train | Finetune) -> loop.Schedule:
     return loop.Schedule(
         epochs=p.most_epochs,
-        learning_rate=p.learning_rate,
+        learning_rate=p.first_rate,
         halve_every=int(p.halve_every or 1),
         floor=p.min_learning_rate,
         monitor=p.monitor,
