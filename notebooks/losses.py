@@ -111,7 +111,7 @@ _ = axes.set(xlim=(0, 1), title="share of boxes without gradient")
 # In pixels the same step is a tenth of a pixel.
 #
 # Drawn radiographs, MobileNetV3Small, λ = 0.1, three seeds each; the paper's rate unless said. The
-# numbers are of the validation part after the last of ten epochs. Which seed dies is a matter of
+# numbers are of the validation part after the last of eight epochs. Which seed dies is a matter of
 # rounding, so of the machine.
 
 # %%
