@@ -14,13 +14,15 @@ PAPER: dict[str, Any] = {
 PHANTOM: dict[str, Any] = {
     "image_size": 80,
     "epochs": 12,
-    "learning_rate": 5e-4,
-    "halve_every": 4,
-    "augment": False,
+    "learning_rate": 1e-3,
+    "halve_every": 8,
+    "augment": True,
     "bn_momentum": 0.9,
 }
 PHANTOM_OF: dict[str, dict[str, Any]] = {
-    "mobilenetv3small": {"epochs": 24, "learning_rate": 1e-3, "halve_every": 8, "augment": True}
+    "mobilenetv3small": {"epochs": 24},
+    "efficientnetb4": {"epochs": 16, "learning_rate": 5e-4},
+    "inceptionv3": {"epochs": 16, "learning_rate": 3e-4, "augment": False},
 }
 """Where a backbone's phantom setting is another one."""
 

@@ -80,10 +80,9 @@ class Parameters(BaseModel):
 
         Every name that those cells assign is a parameter, so that one that `papermill -p`
         injected by mistake is refused instead of ignored; what else the kernel holds does not
-        count. Without IPython's history of cells every global is a parameter.
+        count.
         """
-        cells = namespace.get("In")
-        names = set(namespace) if cells is None else assigned(cells, cls.model_fields)
+        names = assigned(namespace.get("In", ()), cls.model_fields)
         return cls.check({name: namespace[name] for name in names & set(namespace)})
 
     @classmethod

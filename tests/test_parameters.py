@@ -64,7 +64,8 @@ def test_filled_by_data_set():
     assert filled(dataset="nih880") == [224, 100, 1e-3, 4, False, None]
     assert filled(dataset="boxes.json") == [224, 100, 1e-3, 4, False, None]
     assert filled(dataset="phantom") == [80, 24, 1e-3, 8, True, 0.9]
-    assert filled(dataset="phantom", backbone="chexnet") == [80, 12, 5e-4, 4, False, 0.9]
+    assert filled(dataset="phantom", backbone="chexnet") == [80, 12, 1e-3, 8, True, 0.9]
+    assert filled(dataset="phantom", backbone="inceptionv3") == [80, 16, 3e-4, 8, False, 0.9]
     assert Finetune(dataset="nih14").filled().epochs == 100
 
 
@@ -194,7 +195,7 @@ def test_a_number_for_a_word_names_papermills_way_out():
 def test_from_notebook_refuses_an_injected_name(value):
     """papermill only warns of an unknown `-p lamda 0.2`; the schema stops it."""
     with pytest.raises(InputError, match="'lamda' of train; did you mean 'lam'"):
-        Train.from_notebook({"lam": 0.4, "lamda": value})
+        Train.from_notebook(kernel(OWN, f"# Parameters\nlamda = {value!r}\n"))
 
 
 @pytest.mark.parametrize("schema", [Prepare, Finetune, Train, Predict])
