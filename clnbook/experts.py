@@ -235,7 +235,8 @@ def perfect(rows: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     rows
-        One row per box: `image`, `finding`, `x1`, `y1`, `x2`, `y2`; e.g. `run.part("test")`.
+        One row per box: `image`, `finding`, `x1`, `y1`, `x2`, `y2`; e.g. `run.part("test")`, of
+        which the predictions are replaced.
     """
     rows = rows.reset_index(drop=True)
     weight = 1 / rows.groupby("finding")["finding"].transform("size")
@@ -245,10 +246,8 @@ def perfect(rows: pd.DataFrame) -> pd.DataFrame:
         gain = iou(boxes[:, None], boxes) @ weight[places]
         best[places] = places[gain.argmax()]
     shares = pd.get_dummies(rows["finding"], dtype=float).groupby(rows["image"]).transform("mean")
-    boxes = rows[TRUE_BOX].iloc[best].to_numpy()
-    return rows.assign(**dict(zip(PREDICTED_BOX, boxes.T, strict=True))).join(
-        shares.add_prefix(PROBABILITY)
-    )
+    boxes = rows[TRUE_BOX].iloc[best].set_axis(PREDICTED_BOX, axis=1).reset_index(drop=True)
+    return rows.assign(**boxes, **shares.add_prefix(PROBABILITY))
 
 
 def task_ceiling(rows: pd.DataFrame) -> pd.Series:

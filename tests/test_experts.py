@@ -287,6 +287,7 @@ def test_the_ceiling_of_the_task_by_hand():
         [0.5, 0.5], [0.5, 0.5], [1.0, 0.0], [0.0, 1.0], [1.0, 0.0]
     ]  # fmt: skip
     values = experts.task_ceiling(tiny())
+    assert experts.task_ceiling(got.assign(p_Mass=0.1, px1=0.2)).equals(values)  # a run's rows
     # Of the 3 × 2 pairs of a Mass and another row one is tied, for Nodule likewise.
     assert values["mean AUC"] == pytest.approx(5.5 / 6)
     assert values["top-1 accuracy"] == 4 / 5
