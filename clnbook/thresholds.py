@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from clnbook import names, published
+from clnbook import experts, names, published
 from clnbook.style import BLIND, PAPER, SERIES, TINY, Label, label_right
 from clnbook.summary import BLIND_BOX, interval, resampled
 from clnlib.metrics import bootstrap
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 COLUMNS = ["series", "kind", "T", "value", "low", "high"]
-KINDS = ("ours", "baseline", "paper")  # the order of importance
+KINDS = ("ours", "baseline", "experts", "paper")  # the order of importance
+EXPERTS = "experts among themselves"
 
 
 def curves(
@@ -32,9 +33,10 @@ def curves(
     resamples: int = bootstrap.RESAMPLES,
     relative: bool = False,
 ) -> pd.DataFrame:
-    """Mean IoU accuracy against T (Figure 2): runs, blind box, and the paper's eleven series.
+    """Mean IoU accuracy against T (Figure 2): runs, floor, ceiling, and the paper's eleven series.
 
-    The paper's are left out where the runs have other findings than its eight.
+    The floor is the blind box, the ceiling the agreement of radiologists (`clnbook.experts`). The
+    ceiling and the paper's series are left out where the runs have other findings than its eight.
 
     Parameters
     ----------
@@ -51,8 +53,9 @@ def curves(
     Returns
     -------
     DataFrame
-        `series`, `kind` ("ours" | "baseline" | "paper"), `T`, `value`, `low`, `high` (NaN for the
-        paper, of which only legible means are there).
+        `series`, `kind` ("ours" | "baseline" | "experts" | "paper"), `T`, `value`, `low`, `high`
+        (over patients; for the experts over images; NaN for the paper, of which only legible
+        means are there).
     """
     tables = []
     splits = {run.folder: title for title, run in names.by_split(runs).items()}
@@ -64,6 +67,8 @@ def curves(
         if run.folder in splits:
             which = f", {splits[run.folder]}" if len(splits) > 1 else ""
             tables.append(curve(f"{BLIND_BOX}{which}", "baseline", each.blind[:, -1], relative))
+    if {f for run in runs for f in run.findings} == {*experts.CEILING}:
+        tables.append(curve(EXPERTS, "experts", experts.ceiling_samples(), relative))
     for name, means in _printed_means(runs).iterrows():
         tables.append(curve(str(name), "paper", means.to_numpy()[None], relative))
     return pd.concat(tables).dropna(subset="value", ignore_index=True)
@@ -100,11 +105,11 @@ def _printed_means(runs: Sequence[Run]) -> pd.DataFrame:
 
 
 def draw(frame: pd.DataFrame, axes: "Axes", relative: bool = False) -> "Axes":
-    """Ours beside the printed series and the blind boxes, against T.
+    """Ours between floor and ceiling, beside the printed series, against T.
 
-    Ours are thick, in colour, in the band of their interval; baselines are grey in a grey band;
-    the paper's are thin and dashed. Every series is named at its right end, a single point beside
-    it.
+    Ours are thick, in colour, in the band of their interval; baselines and, dotted, the experts are
+    grey in a grey band; the paper's are thin and dashed. Every series is named at its right end, a
+    single point beside it.
 
     Parameters
     ----------
@@ -124,7 +129,8 @@ def draw(frame: pd.DataFrame, axes: "Axes", relative: bool = False) -> "Axes":
     for kind in reversed(KINDS):  # the most important lie on top
         rows = frame[frame["kind"] == kind]
         for number, (name, line) in enumerate(rows.groupby("series", sort=False)):
-            colour = {"paper": PAPER, "baseline": BLIND}.get(kind, SERIES[number % len(SERIES)])
+            ours = SERIES[number % len(SERIES)]
+            colour = {"ours": ours, "paper": PAPER}.get(kind, BLIND)
             line = line.sort_values("T")
             _line(line, kind, colour, axes)
             known = line.dropna(subset="value")
@@ -142,6 +148,7 @@ def _line(line: pd.DataFrame, kind: str, colour: str, axes: "Axes") -> None:
     looks: dict[str, Any] = {
         "ours": {"lw": 2.0, "ms": 4, "ls": "-"},
         "baseline": {"lw": 1.5, "ms": 3, "ls": "-."},
+        "experts": {"lw": 1.5, "ms": 3, "ls": ":"},
         "paper": {"lw": 0.8, "ms": 2.5, "ls": "--"},
     }[kind]
     name = line["series"].iloc[0]

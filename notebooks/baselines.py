@@ -29,7 +29,7 @@ parameters = Evaluation.from_notebook(globals())
 # %%
 from IPython.display import display
 
-from clnbook import baselines, names, style
+from clnbook import baselines, experts, names, style
 from clnlib import runs as records
 
 found = records.study(parameters.study, parameters.runs)
@@ -71,3 +71,21 @@ for split, run in splits.items():
 # %%
 for split, frame in accuracy.items():
     display(baselines.styled_beaten(baselines.beaten(frame), split))
+
+# %% [markdown]
+# ## Floor and ceiling
+#
+# The blind boxes are the floor. There are two ceilings. The first is the task's: some images have
+# boxes of several findings, and the network names one finding and one box per image.
+
+# %%
+experts.styled_task({split: run.part("test") for split, run in splits.items()})
+
+# %% [markdown]
+# The second is the experts': a network learns one radiologist's boxes, and another radiologist would
+# draw others. {doc}`localisation` has the main table. How much they agree depends on which pairs count:
+# most where each drew a single box, least where a finding that the other reader did not mark counts
+# as a miss. The mean of two readers is nearer to a third than a single reader is.
+
+# %%
+experts.styled_conventions(experts.agreement())

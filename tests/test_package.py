@@ -21,6 +21,7 @@ ROOMS = (
     ("clnlib.data",),
     ("clnlib.model", "clnlib.metrics"),
     ("clnbook.published", "clnbook.studies", "clnbook.compared", "clnbook.style", "clnbook.fonts"),
+    ("clnbook.experts",),
     ("clnbook.blind_boxes", "clnbook.notebooks", "clnbook.bca", "clnbook.cams"),
     ("clnbook.names", "clnbook.images", "clnbook.paired", "clnbook.wilcoxon", "clnbook.yardsticks"),
     ("clnbook.heatmaps", "clnbook.rates", "clnbook.costs"),

@@ -8,7 +8,7 @@ from matplotlib.text import Text
 from pictures import band_at, names_beside, off_palette
 from records import FINDINGS, run_of
 
-from clnbook import localisation, published, style, thresholds
+from clnbook import experts, localisation, published, style, thresholds
 from clnlib.findings import BOXED
 from clnlib.metrics import bootstrap
 from clnlib.metrics import localisation as metrics
@@ -39,7 +39,19 @@ def test_curves():
     assert len(both) == len(paper) == len(printed)
     assert (both["value_x"] == both["value_y"]).all()
     assert paper[["low", "high"]].isna().all().all()
-    assert "paper" not in set(thresholds.curves([run_of()], resamples=5)["kind"])  # other findings
+    # Of runs with other findings neither.
+    assert set(thresholds.curves([run_of()], resamples=5)["kind"]) == {"ours", "baseline"}
+
+
+def test_curves_have_the_experts():
+    """The ceiling is `experts`' once, however many runs, in both figures."""
+    runs = [run_of("a-1", findings=BOXED, lam=0.1), run_of("a-2", findings=BOXED, lam=0.4)]
+    got = thresholds.curves(runs, resamples=5).query("kind == 'experts'")
+    assert got["value"].tolist() == pytest.approx(experts.ceiling().tolist())
+    assert (got["low"] <= got["value"]).all() and (got["value"] <= got["high"]).all()
+    fall = thresholds.curves(runs, resamples=5, relative=True).query("kind == 'experts'")
+    first, last = experts.ceiling().iloc[[0, -1]]
+    assert fall["value"].iloc[-1] == pytest.approx(100 * (1 - last / first))
 
 
 def test_curves_have_a_blind_box_per_split():
@@ -98,11 +110,13 @@ def series(name: str, kind: str, start: float, width: float = np.nan) -> pd.Data
 
 
 def figure_2() -> pd.DataFrame:
-    """Eleven printed series, several as good as on top of each other, two of ours, a baseline."""
+    """Eleven printed series, several as good as on top of each other, two of ours, both bounds."""
     paper = [series(f"CLN-MobileNetV3Small {k}", "paper", 0.95 - 0.005 * k) for k in range(6)]
     paper += [series(f"Ouyang et al. {k}", "paper", 0.35 + 0.01 * k) for k in range(5)]
     ours = [series("ours λ = 0.1", "ours", 0.8, 0.04), series("ours λ = 0.4", "ours", 0.7, 0.04)]
-    return pd.concat([*paper, *ours, series("blind box", "baseline", 0.5, 0.03)])
+    bounds = [series("blind box", "baseline", 0.5, 0.03)]
+    bounds += [series(thresholds.EXPERTS, "experts", 0.97, 0.02)]
+    return pd.concat([*paper, *ours, *bounds])
 
 
 def test_accuracy_by_threshold(axes):
@@ -110,7 +124,7 @@ def test_accuracy_by_threshold(axes):
     frame = figure_2()
     assert thresholds.draw(frame, axes) is axes
     drawn = {line.get_label(): line for line in axes.lines}
-    assert len(drawn) == 14
+    assert len(drawn) == 15
     for name, rows in frame.groupby("series"):
         assert drawn[name].get_xdata().tolist() == rows["T"].tolist()
         assert drawn[name].get_ydata().tolist() == rows["value"].tolist()
@@ -121,8 +135,11 @@ def test_accuracy_by_threshold(axes):
     assert colour["ours λ = 0.1"] == style.PREDICTED
     assert colour["blind box"] == style.BLIND
     assert colour["Ouyang et al. 0"] == style.PAPER
-    assert len(axes.collections) == 3  # the paper has no intervals
-    for number, name in enumerate(["blind box", "ours λ = 0.1", "ours λ = 0.4"]):
+    assert colour[thresholds.EXPERTS] == style.BLIND
+    assert drawn[thresholds.EXPERTS].get_linestyle() != drawn["blind box"].get_linestyle()
+    assert len(axes.collections) == 4  # the paper has no intervals
+    banded = [thresholds.EXPERTS, "blind box", "ours λ = 0.1", "ours λ = 0.4"]
+    for number, name in enumerate(banded):
         rows = frame[(frame["series"] == name) & np.isclose(frame["T"], 0.3)]
         expected = tuple(rows[["low", "high"]].to_numpy()[0])
         assert band_at(axes, number, 0.3) == pytest.approx(expected)
@@ -163,14 +180,14 @@ def test_decay_is_drawn(axes):
 
 @pytest.mark.parametrize("relative", [False, True])
 def test_names_are_told_apart(axes, relative):
-    """Fourteen names at column width: all there, none on another, none beyond the figure."""
+    """Fifteen names at column width: all there, none on another, none beyond the figure."""
     frame = figure_2()
     if relative:
         frame[["value", "low", "high"]] = 90.0  # all end at one point
     thresholds.draw(frame, axes, relative)
     figure = axes.figure
     figure.canvas.draw()
-    assert len(names_beside(axes)) == 14
+    assert len(names_beside(axes)) == 15
     boxes = [Text.get_window_extent(text) for text in names_beside(axes)]
     assert not any(a.overlaps(b) for k, a in enumerate(boxes) for b in boxes[:k])
     for box in boxes:
