@@ -71,6 +71,12 @@ def test_mixed_sizes_are_refused_with_both_ways_out(mixed):
     assert "-p resolution 128, or keep the largest with -p resolution 160" in str(caught.value)
 
 
+def test_the_phantom_has_no_resolution():
+    """A parameter that would do nothing is refused."""
+    with pytest.raises(InputError, match="resolution: the phantom is drawn at image_size"):
+        sources.labelled(Finetune(resolution=128))
+
+
 def test_one_resolution(mixed):
     """All reduced to 128, or those of 160 alone; another store than without, another content."""
     small = sources.prepared(Finetune(dataset="nih14", image_size=64, resolution=128))

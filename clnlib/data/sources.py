@@ -123,6 +123,8 @@ def labelled(parameters: Finetune) -> Source:
     labels = nih.load_labels()
     labels = labels[~labels["patient"].isin(nih.load_boxes()["patient"])]
     if parameters.dataset == "phantom":
+        if parameters.resolution is not None:
+            raise InputError("resolution: the phantom is drawn at image_size; leave it at None")
         labels = _balanced(labels, parameters.phantom_images)
         has = dict(zip(labels["image"], labels["findings"].str.split("|"), strict=True))
         drawn = {
