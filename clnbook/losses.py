@@ -12,19 +12,18 @@ import io
 import itertools
 import math
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from clnbook import names
 from clnbook.style import SERIES
 from clnlib.backend import keras, ops
 from clnlib.model import losses
 from clnlib.model.network import BOX_UNITS, build_cln, start_at
-from clnlib.runs import TRUE_BOX, Run
+from clnlib.runs import PREDICTED_BOX, TRUE_BOX, Run
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -227,41 +226,41 @@ def without_gradient(boxes: pd.DataFrame) -> pd.DataFrame:
 
 
 def deaths(runs: Sequence[Run]) -> pd.DataFrame:
-    """How dead the box heads of some runs are after their last epoch, seed by seed.
+    """How many box heads died, by the unit they count in.
 
     Returns
     -------
     DataFrame
-        Indexed by setting and seed; `dead coordinates` (0 on every validation image, of 4), `empty
-        boxes` (share) and `mean IoU` over the validation boxes.
+        A row per unit, with its numbers of `runs`, of those `with a dead coordinate` (0 on every test
+        image) and of those with `only empty boxes`.
     """
-    rows = []
-    for setting, run in zip(names.settings(runs), runs, strict=True):
-        last = run.history.iloc[-1]
-        dead, empty, iou = (last[f"val_box_{name}"] for name in ("dead", "empty", "iou"))
-        rows.append([_unit(setting, run), run.parameters.seed, 4 * dead, empty, iou])
-    columns = ["setting", "seed", "dead coordinates", "empty boxes", "mean IoU"]
-    return pd.DataFrame(rows, columns=columns).set_index(["setting", "seed"])
+    rows = [
+        {
+            "unit": run.train.box_unit,
+            "runs": True,
+            "with a dead coordinate": _dead(run),
+            "only empty boxes": _empty(run.part("test")).all(),
+        }
+        for run in runs
+    ]
+    return pd.DataFrame(rows).groupby("unit").sum()
 
 
-def draw_deaths(runs: Sequence[Run], panels: Iterable["Axes"]) -> None:
-    """Dead coordinates over the epochs: a panel per setting, a line per seed, shifted apart."""
-    settings = [_unit(s, run) for s, run in zip(names.settings(runs), runs, strict=True)]
-    for setting, axes in zip(dict.fromkeys(settings), panels, strict=True):
-        for run in (run for s, run in zip(settings, runs, strict=True) if s == setting):
-            h, seed = run.history, run.parameters.seed
-            y = 4 * h["val_box_dead"] + 0.08 * (seed - 1)  # else equal lines hide one another
-            axes.plot(h["epoch"], y, color=SERIES[seed % len(SERIES)], label=f"seed {seed}")
-        axes.set(title=setting, ylim=(-0.3, 4.3), yticks=range(5))
-        axes.label_outer()
+def draw_deaths(runs: Sequence[Run], axes: "Axes") -> "Axes":
+    """Empty validation boxes over the epochs, of the runs that ended with a dead coordinate."""
+    for colour, run in zip(itertools.cycle(SERIES), filter(_dead, runs)):
+        axes.plot("epoch", "val_box_empty", data=run.history, color=colour)
+    axes.set(xlabel="epoch", title="share of empty validation boxes", ylim=(-0.02, 1.02))
+    return axes
 
 
-def _unit(setting: str, run: Run) -> str:
-    """A setting by what is not the same in all: unit, rate and loss."""
-    p = run.train
-    rest = setting.split(", ")[2:]
-    unit = [p.box_unit] if p.box_unit not in setting else []
-    return ", ".join([*unit, *rest])
+def _dead(run: Run) -> bool:
+    return bool((run.part("test")[PREDICTED_BOX] == 0).all().any())
+
+
+def _empty(rows: pd.DataFrame) -> NDArray[np.bool_]:
+    x1, y1, x2, y2 = rows[PREDICTED_BOX].to_numpy().T
+    return (x2 <= x1) | (y2 <= y1)
 
 
 def _missed(true: NDArray[np.float32], box: Any) -> float:
