@@ -231,8 +231,8 @@ def deaths(runs: Sequence[Run]) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        A row per unit, with its numbers of `runs`, of those `with a dead coordinate` (0 on every test
-        image) and of those with `only empty boxes`.
+        A row per unit, with its numbers of `runs`, of those `with a dead coordinate` (0 on every
+        test image) and of those with `only empty boxes`.
     """
     rows = [
         {

@@ -104,8 +104,8 @@ _ = axes.set(xlim=(0, 1), title="share of boxes without gradient")
 # The paper ends the box head with four ReLU outputs and names no unit for them. If they count in
 # units of the image's side, a box is a matter of a few tenths. Adam at 0.001 moves every weight by
 # about 0.001 a step, whatever the gradient's length; through 128 inputs of the size of one, a
-# coordinate moves by a good tenth: half a box. Sooner or later a step carries a coordinate below
-# zero on every image. There ReLU gives 0 and its gradient is 0, so no later step reaches the weights
+# coordinate moves by a good tenth: half a box. Some step may carry a coordinate below zero
+# on every image. There ReLU gives 0 and its gradient is 0, so no later step reaches the weights
 # of that output: it stays dead. If it is x2 or y2, every box is empty, and IoU is 0 for good. GIoU and
 # CIoU do have a gradient at an empty box, but it has to come back through the same ReLU, and does not.
 # In pixels the same step is a tenth of a pixel.
