@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
+from records import run_of
 
 from clnbook import losses as page
 from clnlib.data import nih
@@ -86,11 +87,13 @@ def test_without_gradient():
     table = page.without_gradient(real)
     corners = real[TRUE_BOX].to_numpy()
     missed = (boxes.iou(corners, corners.mean(axis=0)) == 0).mean()
-    assert table.loc["the bias alone"].tolist() == [1.0, pytest.approx(missed, abs=1e-6)]
     assert 0.4 < missed < 0.5
-    for name in ("network, inference", "network, training"):
-        zeros, mean = table.loc[name]
-        assert zeros > 0.85 and 0.2 < mean < 0.85 and mean < zeros
+    for unit in ("pixels", "relative"):
+        each = table[[f"Keras' zeros, {unit}", f"mean box, {unit}"]]
+        assert each.loc["the bias alone"].tolist() == [1.0, pytest.approx(missed, abs=1e-6)]
+        for name in ("network, inference", "network, training"):
+            zeros, mean = each.loc[name]
+            assert zeros > 0.85 and 0.2 < mean < 0.85 and mean < zeros
 
 
 # KerasCV's
@@ -195,3 +198,13 @@ def test_the_trained_loss_is_the_measured_one():
     true, box = pairs()
     value, _ = page.step(losses.iou_loss, true, box)
     assert value == pytest.approx(1 - boxes.iou(true, box).mean(), abs=1e-5)
+
+
+def test_deaths_are_counted_by_unit():
+    """A coordinate that is 0 on every test image is dead; an empty box has no width or height."""
+    alive, flat, gone = (run_of(box_unit=unit) for unit in ("pixels", "relative", "relative"))
+    flat.predictions["px1"] = 0.0
+    gone.predictions["px2"] = 0.0
+    counts = page.deaths([alive, flat, gone])
+    assert counts.loc["pixels"].tolist() == [1, 0, 0]
+    assert counts.loc["relative"].tolist() == [2, 2, 1]
