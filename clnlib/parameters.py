@@ -105,7 +105,8 @@ class Parameters(BaseModel):
             allowed = detail["ctx"]["expected"].replace(" or ", ", ").replace("'", "").split(", ")
             close = nearest(detail["input"], allowed)
             hint = f"; did you mean {close!r}?" if close else ""
-        if detail["type"] == "string_type" and isinstance(detail["input"], int | float):
+        number = detail["type"] == "string_type" and isinstance(detail["input"], int | float)
+        if number and cls.__module__ == __name__:  # a notebook's parameters
             hint = f"; papermill -p makes a number of it, -r {name} … leaves it as it is typed"
         return f"parameter {name}={detail['input']!r}: {reason}{hint} ({meaning})"
 

@@ -408,7 +408,7 @@ def test_the_recipe_is_the_default_of_training():
     rows = {claim.id: claim.arguments for claim in claims.load()}
     halve_every = RECIPE["halve_every"]
     assert rows["learning-rate"] == {
-        "first": Train().learning_rate, "floor": Train().min_learning_rate,
+        "first": RECIPE["learning_rate"], "floor": Train().min_learning_rate,
         "halve_every": halve_every,
     }  # fmt: skip
     assert rows["batch-size"] == {"size": Train().batch_size}

@@ -54,7 +54,7 @@ def test_gallery(monkeypatch, columns):
         [([0, 0, 8, 8], style.TRUE)],
     ]
     titles = [axes.get_title() for axes in used]
-    assert titles == ["Mass  IoU 0.50", "Nodule  IoU 1.00", "Hernia  IoU nan"]
+    assert titles == ["Mass  IoU 0.50", "Nodule  IoU 1.00", "Hernia  IoU 0.00"]
 
 
 def test_gallery_without_predictions():

@@ -44,7 +44,8 @@ def test_a_finished_record_is_read_back(home):
     folder = begun(home / "runs" / "s" / "r")
     run = runs.finish(folder, PREDICTIONS, PROVENANCE)
     assert run.folder == folder.resolve()
-    assert run.parameters == Train(lam=0.4) and run.stage == "train"
+    assert run.parameters == Train(lam=0.4, box_unit="relative")  # the record names no unit
+    assert run.stage == "train"
     assert run.findings == ("Mass", "Nodule")
     assert run.weights == folder.resolve() / "model.weights.h5"
     pd.testing.assert_frame_equal(run.history, HISTORY)

@@ -27,7 +27,7 @@ def test_the_phantom_has_the_real_names_patients_and_boxes():
     boxes = source.rows[source.rows["image"] == image]
     drawn = [(r.finding, (r.x1, r.y1, r.x2, r.y2)) for r in boxes.itertuples()]
     pixels, _ = source.read(image)
-    np.testing.assert_array_equal(pixels, phantom.draw(image, drawn, 80, 2.0))
+    np.testing.assert_array_equal(pixels, phantom.draw(image, drawn, 80, 4.0))
 
 
 def test_fewer_phantoms_are_a_fixed_part_of_all():
