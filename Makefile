@@ -18,8 +18,10 @@ book: .venv/installed
 	$(MAKE) site
 	@$(MAKE) --no-print-directory changed
 
+# Images first: where they have to be made again, Snakemake would leave out the runs that are missing.
 # Any study, its pages under build/: make study STUDY=nih880-pilot [PROFILE=slurm] [IMAGENET=<weight file>]
 study: .venv/installed
+	$(SNAKEMAKE) $(CONFIG) -- images
 	$(SNAKEMAKE) $(CONFIG) -- study
 	$(MAKE) report
 
