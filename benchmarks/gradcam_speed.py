@@ -14,8 +14,9 @@ import warnings
 
 import numpy as np
 
+from clnbook import saliency
 from clnlib.backend import keras
-from clnlib.model import gradcam, network
+from clnlib.model import network
 
 
 def _peer(model: keras.Model, classes: np.ndarray, images: np.ndarray) -> dict:
@@ -57,8 +58,8 @@ def main() -> None:
     classes = rng.integers(0, 8, given.images)
 
     ways = {
-        "ours, batches of 32": lambda: gradcam.heat_maps(model, images, classes),
-        "ours, one by one": lambda: gradcam.heat_maps(model, images, classes, batch_size=1),
+        "ours, batches of 32": lambda: saliency.heat_maps(model, images, classes),
+        "ours, one by one": lambda: saliency.heat_maps(model, images, classes, batch_size=1),
         **_peer(model, classes, images),
     }
     reference = ways["ours, batches of 32"]()

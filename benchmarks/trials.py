@@ -53,13 +53,13 @@ def _each(found: list[runs.Run]) -> pd.DataFrame:
     lines = {}
     for name, run in zip(names.labels(found), found, strict=True):
         test, iou = run.part("test"), yardsticks.table(run).set_index("series")
-        apart = iou.drop(index=yardsticks.NETWORK)[["difference", "low", "high"]]
+        apart = iou.drop(index=summary.NETWORK)[["difference", "low", "high"]]
         lines[name] = {
             "seconds": run.provenance["seconds"],
             "epochs": len(run.history),
-            "dead coordinates": int((test[runs.PREDICTED_BOX] == 0).all().sum()),
+            "dead coordinates": summary.dead_coordinates(run),
             "AUC": mean_auc(test, run.findings),
-            "mean IoU": iou.loc[yardsticks.NETWORK, "value"],
+            "mean IoU": iou.loc[summary.NETWORK, "value"],
             **_kept(run),
             **{
                 f"less {s}": "{:+.3f} ({:+.3f} to {:+.3f})".format(*v)

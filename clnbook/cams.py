@@ -11,10 +11,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from clnbook.saliency import OVERLAP, heat_maps, heat_maps_of, named_layer
 from clnlib import runs
 from clnlib.data import sources
 from clnlib.errors import not_allowed
-from clnlib.model.gradcam import OVERLAP, heat_maps, heat_maps_of, named_layer
 from clnlib.model.network import backbone_layers
 from clnlib.model.predict import load_model
 

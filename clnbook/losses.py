@@ -20,6 +20,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from clnbook.style import SERIES
+from clnbook.summary import dead_coordinates
 from clnlib.backend import keras, ops
 from clnlib.model import losses
 from clnlib.model.network import BOX_UNITS, build_cln, start_at
@@ -238,7 +239,7 @@ def deaths(runs: Sequence[Run]) -> pd.DataFrame:
         {
             "unit": run.train.box_unit,
             "runs": True,
-            "with a dead coordinate": _dead(run),
+            "with a dead coordinate": dead_coordinates(run) > 0,
             "only empty boxes": _empty(run.part("test")).all(),
         }
         for run in runs
@@ -248,14 +249,10 @@ def deaths(runs: Sequence[Run]) -> pd.DataFrame:
 
 def draw_deaths(runs: Sequence[Run], axes: "Axes") -> "Axes":
     """Empty validation boxes over the epochs, of the runs that ended with a dead coordinate."""
-    for colour, run in zip(itertools.cycle(SERIES), filter(_dead, runs)):
+    for colour, run in zip(itertools.cycle(SERIES), filter(dead_coordinates, runs)):
         axes.plot("epoch", "val_box_empty", data=run.history, color=colour)
     axes.set(xlabel="epoch", title="share of empty validation boxes", ylim=(-0.02, 1.02))
     return axes
-
-
-def _dead(run: Run) -> bool:
-    return bool((run.part("test")[PREDICTED_BOX] == 0).all().any())
 
 
 def _empty(rows: pd.DataFrame) -> NDArray[np.bool_]:

@@ -153,8 +153,8 @@ def of_old_unit(study: Sequence[Run], method: str) -> str:
     return (
         '<div class="admonition warning"><p class="admonition-title">Relative units</p>'
         f"<p>{which} runs of this study had their box head count in units of the image's side, a "
-        "choice of ours that the paper does not make: such heads die easily. Their boxes say "
-        f'little about the method. New runs count in pixels (<a href="{method}">method</a>).'
+        "choice of ours that the paper does not make: such heads may die. "
+        f'New runs count in pixels (<a href="{method}">method</a>).'
         "</p></div>"
     )
 

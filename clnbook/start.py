@@ -8,11 +8,11 @@ from clnbook import names, published, yardsticks
 from clnbook.audit import ledger
 from clnbook.audit.verdicts import DIFFERS, REPRODUCED
 from clnbook.blind_boxes import AGNOSTIC, MEDOID
-from clnbook.summary import AUC, BLIND_BOX, MEAN_IOU, NETWORK, summary
+from clnbook.summary import AUC, BLIND_BOX, MEAN_IOU, NETWORK, dead_coordinates, summary
 from clnbook.yardsticks import PREDICTED, SHUFFLED
 from clnlib.metrics import bootstrap
 from clnlib.metrics.classification import mean_auc
-from clnlib.runs import PREDICTED_BOX, Run
+from clnlib.runs import Run
 
 BEATEN = {
     SHUFFLED: "are better than the same boxes shuffled over the images, so use the image",
@@ -56,7 +56,7 @@ def on_real(runs: Sequence[Run], resamples: int = bootstrap.RESAMPLES) -> str:
     areas = [mean_auc(run.part("test"), run.findings) for run in runs]
     tables = [yardsticks.table(run, (), resamples).set_index("series") for run in runs]
     values = [table.loc[NETWORK, "value"] for table in tables]
-    dead = sum(bool((run.part("test")[PREDICTED_BOX] == 0).all().any()) for run in runs)
+    dead = sum(dead_coordinates(run) > 0 for run in runs)
     clauses = [
         f"{sum(table.loc[series, 'low'] > 0 for table in tables)} {words}"
         for series, words in BEATEN.items()

@@ -16,7 +16,7 @@ from clnlib.metrics import bootstrap
 from clnlib.metrics.classification import mean_auc_samples
 from clnlib.metrics.localisation import PAPER, THRESHOLDS, given_finding, samples
 from clnlib.parameters import Conventions
-from clnlib.runs import Run
+from clnlib.runs import PREDICTED_BOX, Run
 
 NETWORK, BLIND_BOX = "network", "blind box"
 AUC, ACCURACY, MEAN_IOU, BOX_ACC = "mean AUC", "IoU accuracy", "mean IoU", "MaxBoxAcc"
@@ -160,6 +160,11 @@ def by_setting(runs: Sequence[Run], conventions: Conventions = PAPER) -> pd.Data
     blind = {f"{BLIND_BOX}, {split}": points[id(run)][BLIND_BOX] for split, run in splits.items()}
     table = pd.concat([table, pd.DataFrame(blind).T])[table.columns]
     return table.rename(columns=lambda name: name.replace(f"{ACCURACY}, ", ""))
+
+
+def dead_coordinates(run: Run) -> int:
+    """How many of the four box coordinates are 0 on every test image, so have no gradient."""
+    return int((run.part("test")[PREDICTED_BOX] == 0).all().sum())
 
 
 def _epoch_kept(run: Run) -> dict[str, float]:

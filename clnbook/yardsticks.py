@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from clnbook import blind_boxes
 from clnbook.blind_boxes import AGNOSTIC, MEDOID
 from clnbook.style import Page, change, page
+from clnbook.summary import MEAN_IOU, NETWORK
 from clnlib.metrics import bootstrap
 from clnlib.metrics.boxes import iou
 from clnlib.metrics.localisation import box_iou
 from clnlib.runs import PREDICTED_BOX, PROBABILITY, TRUE_BOX, Run
 
-NETWORK = "network"
 PREDICTED, SHUFFLED = "medoid of the predicted finding", "own boxes shuffled"
 YARDSTICKS = {
     AGNOSTIC: "a box for all images",
@@ -26,7 +26,6 @@ YARDSTICKS = {
     SHUFFLED: "the network's own boxes, each on every test image",
 }
 """Each yardstick, and what it is in words; none looks at the image to place its box."""
-MEAN_IOU = "mean IoU"
 
 
 def table(

@@ -179,10 +179,7 @@ class _Fit(Parameters):
     )
     seed: int = _field(0, "seed of weights, order and augmentation, 0 or more", ge=0)
     epochs: int | None = _field(
-        None,
-        f"most epochs, 1 to 1000; {stands_for('epochs')}",
-        ge=1,
-        le=1000,
+        None, f"most epochs, 1 to 1000; {stands_for('epochs')}", ge=1, le=1000
     )
     batch_size: int = _field(16, "images per step, 1 to 1024", ge=1, le=1024)
     learning_rate: float | None = _field(
@@ -192,9 +189,7 @@ class _Fit(Parameters):
         le=1,
     )
     halve_every: int | None = _field(
-        None,
-        f"epochs after which the rate is halved, 1 or more; {stands_for('halve_every')}",
-        ge=1,
+        None, f"epochs after which the rate is halved, 1 or more; {stands_for('halve_every')}", ge=1
     )
     rate_rule: Literal["steps", "plateau"] = _field(
         "steps",
@@ -211,10 +206,7 @@ class _Fit(Parameters):
     )
     flip: bool = _field(False, "augmentation also mirrors left and right (a heart has a side)")
     bn_momentum: float | None = _field(
-        None,
-        f"BatchNorm momentum, 0 to below 1; {stands_for('bn_momentum')}",
-        ge=0,
-        lt=1,
+        None, f"BatchNorm momentum, 0 to below 1; {stands_for('bn_momentum')}", ge=0, lt=1
     )
     freeze: Literal["nothing", "batchnorm", "backbone"] = _field(
         "nothing", "layers that do not train: nothing | batchnorm | backbone"

@@ -224,16 +224,8 @@ def study(name: str, chosen: str = "*", stage: str = "train") -> list[Run]:
 
 # Nothing that these modules decide is hidden: a record holds the parameters and its place itself.
 _NO_ARITHMETIC = (
-    "backend",
-    "cells",
-    "code",
-    "defaults",
-    "errors",
-    "io",
-    "parameters",
-    "paths",
-    "runs",
-)
+    "backend", "cells", "code", "defaults", "errors", "io", "parameters", "paths", "runs",
+)  # fmt: skip
 
 
 def training_code() -> dict[str, str]:

@@ -62,11 +62,11 @@ for name, run in chosen.items():
 
         try:
             models[name] = load_model(run)
-            rows = run.predictions[run.predictions["part"] != "train"]
-            pixels, maps = of_run(run, rows, TARGETS[:3], models[name])
-            made = heatmaps.predictions(rows, maps, pixels.shape[1])
+            asked = run.predictions[run.predictions["part"] != "train"]
+            pixels, maps = of_run(run, asked, TARGETS[:3], models[name])
+            made = heatmaps.predictions(asked, maps, pixels.shape[1])
             if gradcam.has_places(made):
-                sanity = randomisation(run, rows[:32], model=models[name])
+                sanity = randomisation(run, asked[:32], model=models[name])
                 records.attach(run, "gradcam_randomisation", sanity)
             records.attach(run, "gradcam", made)
         except InputError as error:

@@ -25,7 +25,7 @@ Markdown(f"""**What we found.**
   on a few thousand of the 86,524 images: the paper's claims are untested here, not refuted. With the box
   head in pixels: {start.on_real(pixels)}
 - *Before that* our box head counted in units of the image's side, a choice the paper does not make and
-  under which it dies easily (see {{doc}}`losses`), so that part of these results is ours:
+  under which it may die (see {{doc}}`losses`), so that part of these results is ours:
   {start.on_real(relative)}
 - *On drawn radiographs*, trained for minutes: {start.on_phantom(phantom)}
 - *In print*: {start.in_print()} See {{doc}}`audit`.""")

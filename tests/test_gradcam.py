@@ -14,11 +14,11 @@ import pytest
 from keras import layers
 from scipy.stats import spearmanr
 
-from clnbook import cams
+from clnbook import cams, saliency
 from clnlib import runs
 from clnlib.data import sources
 from clnlib.errors import InputError
-from clnlib.model import gradcam, network
+from clnlib.model import network
 from clnlib.model.predict import load_model
 from clnlib.parameters import Prepare, Train
 
@@ -75,30 +75,30 @@ def test_the_map_on_paper():
     """ReLU(Σ w_k A_k / 4) for the score before softmax: (2 + 2·0)/4, (−2 + 2)/4, (1 − 6)/4."""
     model = _paper_net()
     for target, factor in ((0, 0.5), (1, 0.0), (2, 0.0)):
-        np.testing.assert_allclose(gradcam.heat_maps(model, GREY, target), factor * GREY)
-    per_image = gradcam.heat_maps(model, np.repeat(GREY, 3, axis=0), [2, 0, 1])
+        np.testing.assert_allclose(saliency.heat_maps(model, GREY, target), factor * GREY)
+    per_image = saliency.heat_maps(model, np.repeat(GREY, 3, axis=0), [2, 0, 1])
     np.testing.assert_allclose(per_image, np.array([0, 0.5, 0])[:, None, None] * GREY)
 
 
 def test_a_coordinate_on_paper():
     """x2 grows by (0.04 − 2 · 0.01) / 4 of the image; y1 depends on nothing: no map, no NaN."""
     model = _paper_net()
-    np.testing.assert_allclose(gradcam.heat_maps(model, GREY, "x2"), 0.005 * GREY, rtol=1e-6)
-    np.testing.assert_array_equal(gradcam.heat_maps(model, GREY, "y1"), 0 * GREY)
+    np.testing.assert_allclose(saliency.heat_maps(model, GREY, "x2"), 0.005 * GREY, rtol=1e-6)
+    np.testing.assert_array_equal(saliency.heat_maps(model, GREY, "y1"), 0 * GREY)
 
 
 def test_a_coordinate_under_its_relu_has_no_map():
     """A box head that gives 0 gives an all-zero map."""
     model = _paper_net()
     model.get_layer("box").set_weights([BOX, np.array([0.1, 0.1, -5, 0.9])])
-    np.testing.assert_array_equal(gradcam.heat_maps(model, GREY, "x2"), 0 * GREY)
+    np.testing.assert_array_equal(saliency.heat_maps(model, GREY, "x2"), 0 * GREY)
 
 
 def test_the_overlap_on_paper():
     """Against the true box (0.1, 0.1, 1.1, 0.9) the IoU is x2 − 0.1: the map is that of x2."""
-    maps = gradcam.heat_maps(_paper_net(), GREY, np.array([[0.1, 0.1, 1.1, 0.9]]))
+    maps = saliency.heat_maps(_paper_net(), GREY, np.array([[0.1, 0.1, 1.1, 0.9]]))
     np.testing.assert_allclose(maps, 0.005 * GREY, rtol=1e-5)
-    apart = gradcam.heat_maps(_paper_net(), GREY, np.array([[0.0, 0.0, 0.1, 0.1]]))
+    apart = saliency.heat_maps(_paper_net(), GREY, np.array([[0.0, 0.0, 0.1, 0.1]]))
     np.testing.assert_array_equal(apart, 0 * GREY)
 
 
@@ -112,7 +112,7 @@ def test_a_classifier_s_score_is_before_the_sigmoid(images):
     for k in range(3):
         expected = np.maximum(features @ kernel[:, k], 0) / (features.shape[1] * features.shape[2])
         np.testing.assert_allclose(
-            gradcam.heat_maps(model, pixels, k), expected, rtol=1e-4, atol=1e-6
+            saliency.heat_maps(model, pixels, k), expected, rtol=1e-4, atol=1e-6
         )
 
 
@@ -133,7 +133,7 @@ def test_values_equal_tf_keras_vis(images):
             penultimate_layer="maps", seek_penultimate_conv_layer=False,
             expand_cam=False, normalize_cam=False,
         )  # fmt: skip
-        ours = gradcam.heat_maps(model, images, k)
+        ours = saliency.heat_maps(model, images, k)
         np.testing.assert_allclose(ours, np.asarray(expected), rtol=1e-4, atol=1e-6)
         seen.append(ours.max())
     assert max(seen) > 0.01  # not merely zero equal to zero
@@ -146,10 +146,10 @@ def test_batches_and_nesting_change_nothing(images, target):
     nested.set_weights(model.get_weights())
     chosen = {"finding": np.arange(10) % 5, "x2": "x2", "overlap": np.tile([0, 0, 1, 1], (10, 1))}
     wanted = chosen[target]
-    whole = gradcam.heat_maps(model, images, wanted)
+    whole = saliency.heat_maps(model, images, wanted)
     assert whole.shape == (10, 5, 5) and whole.dtype == np.float32 and whole.max() > 0
     for other, size in ((model, 4), (model, 1), (nested, 10)):
-        again = gradcam.heat_maps(other, images, wanted, batch_size=size)
+        again = saliency.heat_maps(other, images, wanted, batch_size=size)
         np.testing.assert_allclose(again, whole, rtol=1e-4, atol=1e-7)
 
 
@@ -157,20 +157,20 @@ def test_nothing_is_trained(images):
     """Maps leave weights and BatchNorm's statistics as they were: inference mode."""
     model = _random_net()
     before = model.get_weights()
-    gradcam.heat_maps(model, images, 0)
+    saliency.heat_maps(model, images, 0)
     for a, b in zip(before, model.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
 
 
 def test_another_layer_can_be_asked_for(images):
     """An earlier layer gives its resolution; a layer that a path leads around is refused."""
-    assert gradcam.heat_maps(_random_net(), images[:2], 0, layer="conv").shape == (2, 11, 11)
+    assert saliency.heat_maps(_random_net(), images[:2], 0, layer="conv").shape == (2, 11, 11)
     image = keras.Input((4, 4, 1))
     maps = layers.Conv2D(1, 1, name="maps")(image)
     pooled = layers.GlobalAveragePooling2D(name="pool")(layers.Add()([maps, image]))
     around = keras.Model(image, {"finding": layers.Dense(2, "softmax", name="finding")(pooled)})
     with pytest.raises(InputError, match="layer maps: paths lead around it"):
-        gradcam.heat_maps(around, np.zeros((1, 4, 4)), 0, layer="maps")
+        saliency.heat_maps(around, np.zeros((1, 4, 4)), 0, layer="maps")
 
 
 @pytest.mark.parametrize(
@@ -185,7 +185,7 @@ def test_another_layer_can_be_asked_for(images):
 def test_refusals(target, message):
     """A target of another kind or range is refused with what is allowed."""
     with pytest.raises(InputError, match=message):
-        gradcam.heat_maps(_paper_net(), GREY, target)
+        saliency.heat_maps(_paper_net(), GREY, target)
 
 
 @pytest.mark.slow
@@ -196,7 +196,7 @@ def test_jax_gives_the_same():
         "import json, sys; sys.path.insert(0, 'tests'); import keras, test_gradcam as t\n"
         "assert keras.backend.backend() == 'jax'\n"
         "box = t.np.array([[0.1, 0.1, 1.1, 0.9]])\n"
-        "print(json.dumps([t.gradcam.heat_maps(t._paper_net(), t.GREY, w).tolist()"
+        "print(json.dumps([t.saliency.heat_maps(t._paper_net(), t.GREY, w).tolist()"
         " for w in (0, 1, 'x2', box)]))"
     )
     done = subprocess.run(
@@ -275,7 +275,7 @@ def test_of_a_run(untrained):
     codes = [untrained.findings.index(f) for f in rows["finding"]]
     targets = (codes, shown.argmax(axis=1), rows[runs.TRUE_BOX].to_numpy(), "x1")
     for name, target in zip(names, targets, strict=True):
-        expected = gradcam.heat_maps(model, pixels, target)
+        expected = saliency.heat_maps(model, pixels, target)
         np.testing.assert_allclose(maps[name], expected, rtol=1e-4, atol=1e-7)
     assert maps["true finding"].shape == (6, 2, 2) and maps["true finding"].max() > 0
     with pytest.raises(InputError, match="did you mean 'true finding'"):

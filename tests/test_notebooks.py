@@ -43,6 +43,20 @@ def test_sources_and_notebooks_agree():
 
 
 @pytest.mark.parametrize(("name", "schema"), SCHEMAS.items())
+def test_later_cells_leave_the_parameters_names_alone(name, schema):
+    """In one kernel the cell that reads the parameters can run again after all others."""
+    book = nbformat.read(ROOT / "notebooks" / f"{name}.ipynb", as_version=4)
+    for cell in (c for c in book.cells if c.cell_type == "code"):
+        if "parameters" not in cell.metadata.get("tags", []):
+            nodes = list(ast.walk(ast.parse(cell.source)))
+            names = {
+                n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)
+            }
+            names |= {a.asname or a.name for n in nodes for a in getattr(n, "names", [])}
+            assert not names & set(schema.model_fields), cell.source
+
+
+@pytest.mark.parametrize(("name", "schema"), SCHEMAS.items())
 def test_the_parameters_cell_is_the_schema(name, schema):
     """Names, order, defaults and comments of the cell are the schema's: it is the manual."""
     book = nbformat.read(ROOT / "notebooks" / f"{name}.ipynb", as_version=4)

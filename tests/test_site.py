@@ -105,7 +105,7 @@ def site(tmp_path_factory):
     done = subprocess.run([command, *words], capture_output=True, text=True, cwd=ROOT)
     said = done.stdout[-3000:] + done.stderr[-3000:]
     assert done.returncode == 0, said
-    assert not re.search("absl|oneDNN|cpu_feature_guard", said), said  # it needs no TensorFlow
+    assert not re.search("absl|oneDNN|cpu_feature_guard", said), said  # TensorFlow does not talk
     return out / "_build" / "html"
 
 

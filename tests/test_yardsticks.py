@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from records import run_of
 
-from clnbook import blind_boxes, yardsticks
+from clnbook import blind_boxes, summary, yardsticks
 from clnlib.metrics import localisation
 from clnlib.metrics.boxes import iou
 from clnlib.runs import PREDICTED_BOX, PROBABILITY, TRUE_BOX
@@ -22,11 +22,13 @@ def by_series(run, resamples=200):
 def test_values_are_those_of_the_one_metric_path():
     """Network, class-told and class-agnostic box have the mean IoU and accuracies of `metrics`."""
     run = run_of()
-    found, test = by_series(run), run.part("test")
+    found, test, name = by_series(run), run.part("test"), blind_boxes.AGNOSTIC
     series = {
-        yardsticks.NETWORK: test,
-        yardsticks.MEDOID: blind_boxes.blind(run.predictions).loc[test.index],
-        yardsticks.AGNOSTIC: blind_boxes.predict("class-agnostic", run.predictions).loc[test.index],
+        summary.NETWORK: test,
+        blind_boxes.MEDOID: blind_boxes.blind(run.predictions).loc[test.index],
+        blind_boxes.AGNOSTIC: blind_boxes.predict("class-agnostic", run.predictions).loc[
+            test.index
+        ],
     }
     for name, rows in series.items():
         mean = localisation.mean_iou(rows, run.findings)["Mean"]
@@ -55,7 +57,7 @@ def test_the_medoid_of_the_predicted_finding_follows_the_probabilities():
     for finding in run.findings:
         run.predictions[PROBABILITY + finding] = 1.0 * (run.predictions["finding"] == finding)
     found = by_series(run)["value"]
-    told = found[yardsticks.MEDOID]
+    told = found[blind_boxes.MEDOID]
     pd.testing.assert_series_equal(found[yardsticks.PREDICTED], told, check_names=False)
 
 
@@ -69,11 +71,11 @@ def test_a_finding_without_rows():
 def test_differences_are_paired():
     """Network less yardstick on the same patients: narrower than two intervals would be."""
     found = by_series(run_of(), 2000)
-    line = found.loc[(yardsticks.AGNOSTIC, "mean IoU")]
+    line = found.loc[(blind_boxes.AGNOSTIC, "mean IoU")]
     values = found["value"].unstack()["mean IoU"]
-    gap = values[yardsticks.NETWORK] - values[yardsticks.AGNOSTIC]
+    gap = values[summary.NETWORK] - values[blind_boxes.AGNOSTIC]
     assert line["difference"] == pytest.approx(gap) and line["low"] < gap < line["high"]
-    assert found.loc[yardsticks.NETWORK, ["difference", "low", "high"]].isna().all(axis=None)
+    assert found.loc[summary.NETWORK, ["difference", "low", "high"]].isna().all(axis=None)
 
 
 def test_a_constant_box_does_not_see_the_image():
@@ -87,6 +89,6 @@ def test_a_constant_box_does_not_see_the_image():
 def test_the_page_says_what_each_yardstick_is():
     """A line per run: its mean IoU, and signed differences with their intervals."""
     shown = yardsticks.styled({"a run": run_of()})
-    assert list(shown.data.columns) == [yardsticks.MEAN_IOU, *yardsticks.YARDSTICKS]
+    assert list(shown.data.columns) == [summary.MEAN_IOU, *yardsticks.YARDSTICKS]
     assert all(word in shown.caption for word in yardsticks.YARDSTICKS)
     assert re.fullmatch(r"[+−]0\.\d{3} \([+−]?0\.\d{3} to [+−]?0\.\d{3}\)", shown.data.iloc[0, 1])

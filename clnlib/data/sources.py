@@ -141,7 +141,9 @@ def labelled(parameters: Finetune) -> Source:
         if labels.empty:
             raise InputError(f"{paths.nih_dir()}: no image of the official lists without a box")
         chosen = {image: files[Path(image).stem] for image in labels["image"]}
-        made = _files(chosen, parameters.size, NIH_SMALLEST, parameters.resolution)
+        side, is_reduced = parameters.resolution or NIH_SMALLEST, parameters.resolution is not None
+        read, options = _files(chosen, parameters.size, side, is_reduced)
+        made = read, options | ({"resolution": side} if is_reduced else {})
         test = np.flatnonzero(labels["image"].map(official) == "test")
     part = np.full(len(labels), "train", dtype=object)
     part[test] = "test"
@@ -207,15 +209,12 @@ def _phantom(
 
 
 def _files(
-    files: Mapping[str, Path], size: int, square_of: int | None, resolution: int | None = None
+    files: Mapping[str, Path], size: int, square_of: int | None, reduce: bool = False
 ) -> tuple[Read, dict[str, Any]]:
     """How to read files, and the hash of their names and contents."""
     contents = io.content_sha256(files.values())
     named = io.digest(f"{image} {contents[files[image]]}" for image in sorted(files))
-    options = {"files": named, "resize": "lanczos"}
-    if resolution is None:
-        return reader(files, size, square_of), options
-    return reader(files, size, resolution, reduce=True), options | {"resolution": resolution}
+    return reader(files, size, square_of, reduce), {"files": named, "resize": "lanczos"}
 
 
 def _nih_files(images: Sequence[str]) -> dict[str, Path]:

@@ -88,7 +88,7 @@ def build_cln(
     box_unit
         What the last box layer counts in: "pixels" of the network's input, which a layer after it
         turns into relative coordinates, or "relative" at once. The paper names no unit; relative
-        outputs die easily (`docs/decisions.md`).
+        outputs may die (`docs/decisions.md`).
 
     Returns
     -------
