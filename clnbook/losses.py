@@ -232,15 +232,15 @@ def deaths(runs: Sequence[Run]) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        A row per unit, with its numbers of `runs`, of those `with a dead coordinate` (0 on every
-        test image) and of those with `only empty boxes`.
+        A row per unit, with its numbers of `runs`, of those that are `dead` (a box coordinate is 0
+        on every test image) and of those whose boxes are all `empty`.
     """
     rows = [
         {
             "unit": run.train.box_unit,
             "runs": True,
-            "with a dead coordinate": dead_coordinates(run) > 0,
-            "only empty boxes": _empty(run.part("test")).all(),
+            "dead": dead_coordinates(run) > 0,
+            "empty": _empty(run.part("test")).all(),
         }
         for run in runs
     ]

@@ -49,7 +49,7 @@ _ = thresholds.draw(thresholds.curves(names.paper_runs(pixels)), axes)
 #
 # | You have | You type | You get |
 # |---|---|---|
-# | nothing but Python, make and git | `make book` | drawn radiographs, six trainings, this site |
+# | nothing but Python, make and git | `make book` | drawn radiographs, four trainings, this site |
 # | the 880 boxed images | `papermill notebooks/train.ipynb out.ipynb -p dataset nih880 -p weights imagenet` | one run without stage 1 |
 # | more NIH images and the two official lists | `make study STUDY=nih880-pilot` | the pilot anew, stage 1 on all you have |
 # | all 112,120 images and a cluster | `make study STUDY=cln-grid PROFILE=slurm` | the paper's full grid |

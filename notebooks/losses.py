@@ -119,10 +119,10 @@ from clnlib import runs
 real = [run for s in ("pilot", "trials", "xception") for run in runs.study(f"nih880-{s}")]
 style.page(
     losses.deaths(real),
-    "Runs on the real images whose box head died, counted on the test images",
+    "Runs on the real images; dead: a box coordinate is 0 on every test image; empty: every box is",
 )
 
-# %% mystnb={"image": {"alt": "Lines over the epochs, one per run that ended with a dead coordinate: the share of empty validation boxes. Several jump to one and stay there."}}
+# %% mystnb={"image": {"alt": "Lines over the epochs, one per run that ended with a dead coordinate: the share of empty validation boxes. Some are one from the first epoch to the last, the others mostly near zero although a coordinate is dead."}}
 figure, axes = plt.subplots(figsize=(3.5, 2.2), layout="constrained")
 _ = losses.draw_deaths(real, axes)
 
@@ -136,7 +136,7 @@ _ = losses.draw_deaths(real, axes)
 from clnbook import summary
 
 heads = runs.study("box-unit")
-style.page(losses.deaths(heads), "The same count on drawn radiographs")
+style.page(losses.deaths(heads), "The same on drawn radiographs")
 
 # %%
 summary.styled_settings(summary.by_setting(heads))
