@@ -141,6 +141,7 @@ def test_the_unit_changes_the_last_layer_alone():
     pixels, relative = (
         network.build_cln("mobilenetv3small", 32, box_unit=unit) for unit in network.BOX_UNITS
     )
+    network.start_at(pixels, [0.3, 0.4, 0.6, 0.7])  # a ReLU that starts at random may be dead
     relative.set_weights(pixels.get_weights())
     assert relative.count_params() == pixels.count_params()
     images = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 1), dtype=np.uint8)
