@@ -6,7 +6,7 @@ import pandas as pd
 
 from clnbook import names, published, yardsticks
 from clnbook.audit import ledger
-from clnbook.audit.verdicts import DIFFERS, REPRODUCED
+from clnbook.audit.verdicts import ACCUSING, QUALIFIED, REPRODUCED
 from clnbook.blind_boxes import AGNOSTIC, MEDOID
 from clnbook.summary import AUC, BLIND_BOX, MEAN_IOU, NETWORK, dead_coordinates, summary
 from clnbook.yardsticks import PREDICTED, SHUFFLED
@@ -71,10 +71,13 @@ def on_real(runs: Sequence[Run], resamples: int = bootstrap.RESAMPLES) -> str:
 def in_print() -> str:
     """The audit's counts, as a sentence."""
     table = ledger.compute()
-    number = ledger.summary(table)
+    number, points = ledger.summary(table), ledger.issues(table)
     return (
         f"Of {len(table)} statements, {number[REPRODUCED]} are reproduced from print or public "
-        f"tables, {number[DIFFERS]} differ, the rest cannot be decided without the authors' data."
+        f"tables; {number[list(ACCUSING)].sum()} differ in a number or in words, which are "
+        f"{points.to_numpy().sum()} points, {points['a conclusion'].sum()} of them about a "
+        f"conclusion; {number[QUALIFIED]} the paper qualifies itself; the rest print does not "
+        "decide, or only images or trained networks would."
     )
 
 

@@ -1,10 +1,10 @@
 # %% [markdown]
-# # Which loss was trained?
+# # Why this book has an IoU loss of its own
 #
-# Section 2.3 and Eq. 3 of the paper: the box loss is 1 − IoU, trained with TensorFlow and the Keras
-# API. Which implementation it was is not said. Keras' own ready-made IoU losses are KerasCV's, whose
-# last release, 0.9.0, still installs. This page runs them beside the losses of this book: taken as
-# they are, they are not Eq. 3. Every number is computed while the page is made.
+# Eq. 3 of the paper: the box loss is 1 − IoU. Its implementation is not stated. The ready-made IoU
+# losses for Keras are KerasCV's, whose last release, 0.9.0, still installs, and we should have liked
+# to use them. This page runs them beside the losses of this book: taken as they are, they are not
+# Eq. 3. It says nothing of what the authors used. Every number is computed while the page is made.
 
 # %% tags=["remove-stderr"]
 from clnbook import losses, style

@@ -61,4 +61,5 @@ def test_in_print_counts_claims():
     number = start.ledger.summary(table)
     text = start.in_print()
     assert text.startswith(f"Of {len(table)} statements, {number[start.REPRODUCED]} are reproduced")
-    assert f"{number[start.DIFFERS]} differ" in text
+    assert f"{number[list(start.ACCUSING)].sum()} differ" in text
+    assert f"{number[start.QUALIFIED]} the paper qualifies itself" in text

@@ -4,6 +4,9 @@ from clnbook.audit.printed import OUYANG, VIT, WANG, Printed
 from clnbook.audit.verdicts import NEEDS_DATA, NOT_CHECKABLE, Answer, agree
 from clnlib.metrics.localisation import MEAN, THRESHOLDS
 
+# Table 3 of Wang et al., arXiv:1705.02315v5, ResNet-50: AUC of the eight findings of ChestX-ray8.
+WANG_RESNET = (0.7069, 0.8141, 0.7362, 0.6128, 0.5609, 0.7164, 0.6333, 0.7891)
+
 
 def unprinted(_: Printed) -> Answer:
     """Nothing to compute: the number or the comparison is not in print; the row's note says why."""
@@ -29,8 +32,11 @@ def unmeasured(_: Printed, needs: str) -> Answer:
 
 def wang_auc(p: Printed, value: float) -> Answer:
     """Section 1's mean AUC of Wang et al. against Table 2's."""
-    mean = p.auc[WANG, MEAN]
-    note = "Both are over eight pathologies; they may come from different versions or splits."
+    mean, own = p.auc[WANG, MEAN], sum(WANG_RESNET) / len(WANG_RESNET)
+    note = (
+        f"Wang et al.'s own Table 3 (arXiv:1705.02315v5, ResNet-50) averages {own:.3f} over its "
+        "eight findings; looked up on 27 November 2026. Another version or work may be meant."
+    )
     return Answer(f"{mean:.1%} in Table 2", agree(round(mean, 3) == value), note)
 
 

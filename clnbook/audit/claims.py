@@ -35,7 +35,7 @@ WORDS = 12  # of a quote, at most
 
 Section = Literal[
     "Abstract", "1", "2", "2.1", "2.2", "2.2.1", "2.2.2", "2.2.3", "2.3", "3.1", "3.2", "3.3",
-    "3.4.1", "3.4.2", "3.4.3", "4", "5",
+    "3.4", "3.4.1", "3.4.2", "3.4.3", "4", "5",
 ]  # fmt: skip
 SECTIONS: tuple[str, ...] = get_args(Section)
 """The sections of the paper in its order."""
@@ -74,6 +74,9 @@ class Claim(Parameters):
         {}, description="values that the function takes from the statement"
     )
     note: str = Field("", description="a remark in place of the function's")
+    changes: Literal["", "nothing", "a detail", "a conclusion"] = Field(
+        "", description="what a differing answer changes in the paper"
+    )
 
     @field_validator("quote")
     @classmethod

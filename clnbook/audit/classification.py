@@ -4,7 +4,7 @@ from itertools import pairwise
 
 from clnbook.audit.printed import Printed, best
 from clnbook.audit.table1 import ROUNDING
-from clnbook.audit.verdicts import NOT_CHECKABLE, REPRODUCED, Answer, agree
+from clnbook.audit.verdicts import DIFFERS, NOT_CHECKABLE, QUALIFIED, REPRODUCED, Answer, agree
 from clnbook.published import CLN, SOTA
 from clnlib.findings import BOXED
 from clnlib.metrics.localisation import MEAN, THRESHOLDS
@@ -55,7 +55,9 @@ def findings_won(p: Printed) -> Answer:
     above = [f for f in BOXED if ours[f] > theirs[f]]
     level = [f for f in BOXED if ours[f] == theirs[f]]
     note = f"Level: {', '.join(level) or 'none'}; the next sentence of the paper says so itself."
-    return Answer(f"{len(above)} of 8 better, {len(level)} equal", agree(len(above) == 8), note)
+    said = level == ["Effusion"] and len(above) == len(BOXED) - 1
+    verdict = agree(len(above) == len(BOXED), QUALIFIED if said else DIFFERS)
+    return Answer(f"{len(above)} of 8 better, {len(level)} equal", verdict, note)
 
 
 def effusion_auc(p: Printed, methods: list[str], value: float) -> Answer:

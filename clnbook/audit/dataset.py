@@ -6,7 +6,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from clnbook.audit.printed import Printed
-from clnbook.audit.verdicts import Answer, agree
+from clnbook.audit.verdicts import NOT_CHECKABLE, WORDING, Answer, agree
 from clnlib.data import nih
 
 CHEXPERT = 224_316  # radiographs, by Irvin et al., Proc. AAAI 33 (2019) 590-597
@@ -96,7 +96,7 @@ def one_or_more(_: Printed) -> Answer:
     """Images without any of the 14 labels."""
     none = counts().unlabelled
     note = "The sentence may mean the images that have a finding."
-    return Answer(f"{none:,} images are labelled No Finding", agree(none == 0), note)
+    return Answer(f"{none:,} images are labelled No Finding", agree(none == 0, WORDING), note)
 
 
 def multi_label(_: Printed) -> Answer:
@@ -112,3 +112,11 @@ def single_label(_: Printed) -> Answer:
     boxes = f"{c.multi_box} of {c.boxed} have several boxed findings"
     labels = f"{c.boxed_multi_label} several of the 14 labels"
     return Answer(f"{boxes}, {labels}", agree(c.multi_box == 0), note)
+
+
+def one_box_per_finding(_: Printed) -> Answer:
+    """Boxes that are not the only one of their finding in their image."""
+    several = int(nih.load_boxes().duplicated(["image", "finding"], keep=False).sum())
+    note = "Within a finding a share of boxes is a share of images."
+    recomputed = f"{several} of {counts().boxes} boxes share image and finding with another"
+    return Answer(recomputed, agree(several == 0, NOT_CHECKABLE), note)

@@ -7,17 +7,19 @@ import pandas as pd
 
 from clnbook.audit import printed
 from clnbook.audit.claims import FUNCTIONS, SECTIONS, load
-from clnbook.audit.verdicts import VERDICTS
+from clnbook.audit.verdicts import ACCUSING, MEANING, VERDICTS
 from clnbook.style import BLIND, OTHER, PREDICTED, TINY, TRUE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 COLUMNS = (
-    "id", "section", "quote", "claim", "printed", "recomputed", "verdict", "note", "evidence",
-    "function", "line", "needs",
+    "id", "section", "quote", "claim", "printed", "recomputed", "verdict", "note", "changes",
+    "issue", "evidence", "function", "line", "needs",
 )  # fmt: skip
-COLOURS = dict(zip(VERDICTS, (TRUE, PREDICTED, "#E69F00", BLIND), strict=True))
+COLOURS = dict(
+    zip(VERDICTS, (TRUE, PREDICTED, "#CC79A7", "#E69F00", BLIND, "#CCCCCC"), strict=True)
+)
 
 
 def compute() -> pd.DataFrame:
@@ -29,7 +31,9 @@ def compute() -> pd.DataFrame:
         Text columns: `id`; `section`; `quote` (verbatim, at most 12 words); `claim` (the
         statement in plain words); `printed` (the value in the paper, empty for a statement
         without a value); `recomputed`; `verdict` (of `verdicts.VERDICTS`); `note` (innocent
-        explanations first); `evidence`; `function` (dotted name of the function that computed
+        explanations first); `changes` (what a differing answer changes: "nothing", "a detail", "a
+        conclusion"); `issue` (the id of the first row that says the same); `evidence`;
+        `function` (dotted name of the function that computed
         the row) and `line` (its `file:line`); `needs` (the notebook that has the data, for
         "needs data").
 
@@ -39,13 +43,15 @@ def compute() -> pd.DataFrame:
         A row of `claims.yaml` cannot be used.
     """
     tables = printed.read()
-    rows = []
+    rows, first = [], dict[str, str]()
     for claim in sorted(load(), key=lambda claim: SECTIONS.index(claim.section)):
         answer = claim.compute(tables)
         function, line = _place(claim.function)
+        issue = first.setdefault(claim.says, claim.id)
         rows.append(
             (claim.id, claim.section, claim.quote, claim.says, claim.printed, answer.recomputed,
-             answer.verdict, answer.note, claim.evidence, function, line, answer.needs)
+             answer.verdict, answer.note, claim.changes, issue, claim.evidence, function, line,
+             answer.needs)
         )  # fmt: skip
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
@@ -61,6 +67,35 @@ def _place(name: str) -> tuple[str, str]:
 def summary(table: pd.DataFrame) -> pd.Series:
     """Number of claims by verdict, in the order of `verdicts.VERDICTS`."""
     return table["verdict"].value_counts().reindex(list(VERDICTS), fill_value=0)
+
+
+def meanings(table: pd.DataFrame) -> pd.DataFrame:
+    """What each verdict means: index the verdicts, columns `meaning`, `claims` and `points`.
+
+    `points` counts different issues: a sentence that several sections repeat is one.
+    """
+    rows = table.groupby("verdict")
+    return (
+        pd.DataFrame({"meaning": MEANING, "claims": rows.size(), "points": rows["issue"].nunique()})
+        .reindex(list(VERDICTS))
+        .fillna({"claims": 0, "points": 0})
+    )
+
+
+def issues(table: pd.DataFrame) -> pd.DataFrame:
+    """Points that the accusing rows raise, each once however many sentences repeat it.
+
+    Returns
+    -------
+    DataFrame
+        Index `verdicts.ACCUSING`, columns "nothing", "a detail", "a conclusion": numbers of
+        different issues by what they change.
+    """
+    rows = table[table["verdict"].isin(ACCUSING)].drop_duplicates("issue")
+    counts = pd.crosstab(rows["verdict"], rows["changes"])
+    return counts.reindex(
+        index=list(ACCUSING), columns=["nothing", "a detail", "a conclusion"], fill_value=0
+    )
 
 
 def html(table: pd.DataFrame) -> str:

@@ -1,7 +1,7 @@
 """Claims on IoU accuracy at each threshold (Table 1, section 3.2), computed again."""
 
 from clnbook.audit.printed import OUYANG, Printed, best
-from clnbook.audit.verdicts import DIFFERS, NOT_CHECKABLE, Answer, agree
+from clnbook.audit.verdicts import DIFFERS, NOT_CHECKABLE, QUALIFIED, Answer, agree
 from clnbook.published import CLN, SOTA
 from clnlib.findings import BOXED
 from clnlib.metrics.localisation import MEAN, THRESHOLDS
@@ -41,7 +41,10 @@ def findings_won(p: Printed, t: float, number: int, level_by_text: bool = False)
     if level_by_text and "Cardiomegaly" not in above:
         level = ["Cardiomegaly"]
     open_ = [f for f in BOXED if f not in (*above, *level, *below)]
-    verdict = agree(len(above) == number) if not open_ else NOT_CHECKABLE
+    # The text names these itself: both at 1.00 for cardiomegaly, effusion worse at T = 0.1.
+    said = level == ["Cardiomegaly"] and below == (["Effusion"] if t == THRESHOLDS[0] else [])
+    missed = QUALIFIED if said else DIFFERS
+    verdict = agree(len(above) == number, missed) if not open_ else NOT_CHECKABLE
     parts = [f"{len(above)} of 8 better by {min(above.values()):.2f} or more"]
     for word, which in (("equal", level), ("worse", below), ("open", open_)):
         parts += [f"{len(which)} {word} ({', '.join(which)})"] if which else []
@@ -110,15 +113,20 @@ def best_published(p: Printed, t: float, value: float) -> Answer:
 
 
 def improvement(p: Printed, t: float, ours: float, theirs: float, percent: float) -> Answer:
-    """The gain in percent; its published side is the sentence's where Table 1 is not legible."""
+    """The gain in percent of the two means quoted with it, and of Table 1's.
+
+    The published side is the sentence's where Table 1 is not legible.
+    """
     name, top = best(p.mean_iou(t, CLN))
     base = p.iou.get((t, OUYANG, MEAN), theirs)
     gain = round(100 * (top / base - 1), 1)
     quoted = round(100 * (ours / theirs - 1), 1)
     note = "" if (t, OUYANG, MEAN) in p.iou else f"{theirs:.3f} is the sentence's own number."
-    if quoted == percent != gain:
-        note = f"{quoted} % follows from the two quoted means; {name} is higher in Table 1."
-    return Answer(f"{gain} %", agree(gain == percent), note)
+    if gain == quoted:
+        return Answer(f"{gain} %", agree(gain == percent), note)
+    note = f"{name} is higher in Table 1 than the quoted mean, which is a row of its own."
+    recomputed = f"{quoted} % from the two quoted means, {gain} % from Table 1"
+    return Answer(recomputed, agree(quoted == percent), note)
 
 
 def growing(p: Printed) -> Answer:

@@ -28,6 +28,9 @@ class Printed(NamedTuple):
     doubtful
         The other rows of Table 1, corrected where a correction is near-certain: never evidence,
         quoted in notes alone.
+    left_out
+        The same rows as they stand, NaN where a cell is illegible; rows that are not printed
+        are in neither.
     family
         `published.CLN` or `published.SOTA` by method, of the legible rows of Table 1 and of
         Table 2.
@@ -37,6 +40,7 @@ class Printed(NamedTuple):
     auc: dict[tuple[str, str], float]
     size: dict[str, tuple[int, int, float]]
     doubtful: dict[tuple[float, str, str], float]
+    left_out: dict[tuple[float, str, str], float]
     family: dict[str, str]
 
     def methods(self, family: str, table: int) -> list[str]:
@@ -71,6 +75,7 @@ def read() -> Printed:
     table1, auc = published.table1(), published.table2()
     legible = table1["transcription"] == published.OK
     iou, other = table1[legible], table1[~legible]
+    there = other[other["transcription"] != published.MISSING]
     doubtful = dict(zip(_keys(other), other["corrected"].fillna(other["value"]), strict=True))
     family = dict(zip(iou["method"], iou["family"], strict=True))
     return Printed(
@@ -81,6 +86,7 @@ def read() -> Printed:
             for model, row in published.table3().iterrows()
         },
         doubtful={key: value for key, value in doubtful.items() if not isnan(value)},
+        left_out=dict(zip(_keys(there), there["value"].astype(float), strict=True)),
         family=family | dict(zip(auc["method"], auc["family"], strict=True)),
     )
 

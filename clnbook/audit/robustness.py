@@ -8,10 +8,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from clnbook import published
-from clnbook.audit import testsets
+from clnbook.audit import printed as printed_tables
+from clnbook.audit import table1, testsets
 from clnbook.audit.rounding import CONVENTIONS, NO_CELL, flagged, printed, prints
 from clnlib.data import nih
 from clnlib.findings import BOXED
+from clnlib.metrics.localisation import MEAN
 
 Sizes = NDArray[np.int64]
 
@@ -83,6 +85,46 @@ def rising() -> pd.DataFrame:
     rows = rows.assign(T_low=before["T"], low=before["value"])
     columns = ["method", "family", "finding", "T_low", "low", "T_high", "high"]
     return rows.loc[rows["high"] > rows["low"], columns].reset_index(drop=True)
+
+
+def left_out() -> pd.DataFrame:
+    """Rows of Table 1 that are no evidence although their printed mean fits their cells.
+
+    Returns
+    -------
+    DataFrame
+        Index method and T; `mean` (as printed), `why` ("a cell rises with T" | "its label is
+        damaged") and `boxes_fit`: for a variant, whether some class sizes of 197 boxes in all
+        print its legible rows and this one ("yes" | "no"); else empty.
+    """
+    tables = printed_tables.read()
+    every = tables.iou | tables.left_out
+    kept = table1.fitting(every)
+    rows = {}
+    for t, method in kept:
+        if (t, method, MEAN) in tables.iou:
+            continue
+        cells = [every[t, method, finding] for finding in BOXED]
+        later = [u for u, name in kept if name == method and u > t]
+        rises = any(
+            every[u, method, f] > a for u in later for f, a in zip(BOXED, cells, strict=True)
+        )
+        rows[method, t] = {
+            "mean": every[t, method, MEAN],
+            "why": "a cell rises with T" if rises else "its label is damaged",
+            "boxes_fit": _boxes_fit(method, cells),
+        }
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis(["method", "T"])
+
+
+def _boxes_fit(method: str, cells: list[float]) -> str:
+    """Whether 197 boxes can print a variant's legible rows and these cells; empty for others."""
+    series = testsets.variants().get(method)
+    if series is None:
+        return ""
+    more = tuple(round(100 * value) for value in cells)
+    columns = testsets.column_flags(series._replace(cells=(*series.cells, more)), "twice")
+    return "yes" if testsets.possible_totals(columns)[testsets.BOXES] else "no"
 
 
 def null_simulation(

@@ -144,7 +144,7 @@ def totals(convention: str = "twice") -> pd.DataFrame:
     rows = {}
     for name, series in variants().items():
         columns = column_flags(series, convention)
-        sums = _sums(columns)
+        sums = possible_totals(columns)
         kept = _combinations(series, convention)
         near = kept[((kept >= 0.1 * boxes) & (kept <= 0.3 * boxes)).all(axis=1)]
         rows[name] = {
@@ -172,7 +172,7 @@ def fifth() -> pd.Series:
     return pd.Series(boxes_per_finding() / 5, list(BOXED), name="20 %")
 
 
-def _sums(columns: list[Flags]) -> Flags:
+def possible_totals(columns: list[Flags]) -> Flags:
     """Which totals 0, 1, 2, ... one admissible size per finding can add up to."""
     sums = np.zeros(len(columns) * SIZES[-1] + 1, dtype=bool)
     sums[0] = True

@@ -5,7 +5,7 @@ from math import ceil, log2
 from clnbook.audit.dataset import counts
 from clnbook.audit.printed import Printed
 from clnbook.audit.split import parts
-from clnbook.audit.verdicts import NOT_CHECKABLE, Answer, agree
+from clnbook.audit.verdicts import NOT_CHECKABLE, WORDING, Answer, agree
 from clnbook.published import LAMBDAS, VARIANTS
 from clnlib.metrics.boxes import iou
 
@@ -23,7 +23,7 @@ def lambda_ends(_: Printed) -> Answer:
     at = {lam: names[weights(lam).index(1)] for lam in (0, 1)}
     note = "The words respectively and the two ends seem exchanged; the sentence before is right."
     recomputed = ", ".join(f"λ = {lam}: {name}" for lam, name in at.items())
-    return Answer(recomputed, agree(at[0] == names[0]), note)
+    return Answer(recomputed, agree(at[0] == names[0], WORDING), note)
 
 
 def lambda_direction(_: Printed) -> Answer:

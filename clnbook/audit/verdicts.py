@@ -1,12 +1,25 @@
-"""The result of computing a claim again: an answer with one of four verdicts."""
+"""The result of computing a claim again: an answer with one of six verdicts."""
 
 from typing import NamedTuple
 
 REPRODUCED = "reproduced"
-DIFFERS = "differs"
+DIFFERS = "number differs"
+WORDING = "wording differs"
+QUALIFIED = "qualified by the paper itself"
 NOT_CHECKABLE = "not checkable from print"
 NEEDS_DATA = "needs data"
-VERDICTS = (REPRODUCED, DIFFERS, NOT_CHECKABLE, NEEDS_DATA)
+MEANING = {
+    REPRODUCED: "the printed value or statement follows from the tables, to the last printed digit "
+    "or within the tolerance that the row names",
+    DIFFERS: "the tables, or public data, give another number",
+    WORDING: "the number stands, or there is none, and the words say something else",
+    QUALIFIED: "alone the sentence says more than the tables; the paper takes that back itself",
+    NOT_CHECKABLE: "print does not decide: a criterion, a number or a setting is not given",
+    NEEDS_DATA: "images or trained networks would decide; the row names the notebook",
+}
+VERDICTS = tuple(MEANING)
+ACCUSING = (DIFFERS, WORDING)
+"""The verdicts under which a row says what its answer changes (`claims.Claim.changes`)."""
 
 
 class Answer(NamedTuple):
@@ -30,6 +43,6 @@ class Answer(NamedTuple):
     needs: str = ""
 
 
-def agree(same: bool) -> str:
+def agree(same: bool, otherwise: str = DIFFERS) -> str:
     """The verdict of a comparison that print alone decides."""
-    return REPRODUCED if same else DIFFERS
+    return REPRODUCED if same else otherwise
