@@ -16,7 +16,7 @@ from clnlib.parameters import (
 )
 
 EVALUATION = ("localisation", "classification", "baselines", "ablation", "significance")
-SITE = ("index", "data", "audit", "losses", "complexity")  # pages that belong to no study
+SITE = ("index", "data", "audit", "ledger", "losses", "complexity")  # pages of no study
 EXECUTED = Path("build/notebooks")  # in the checkout: notebooks as papermill leaves them
 FRESH = Path("build/pages")  # in the checkout: this machine's pages, in folders as those of book/
 DRAWN = 12  # phantoms on the page about predicting

@@ -25,7 +25,7 @@ from clnlib.runs import Run
 
 LINE = re.compile(r"\b((?:clnlib|clnbook)/[\w/]+)\.py:(\d+)")  # as the ledger names a line of code
 SIBLING = re.compile(r"\[([^\]]+)\]\((\w+)\.ipynb\)")
-LINKED = ("audit",)  # pages whose lines of code are links
+LINKED = ("ledger",)  # pages whose lines of code are links
 SOURCE = "_modules/"
 MADE = paths.CHECKOUT / "build"  # where the workflow and `make pdf` write
 

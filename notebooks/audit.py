@@ -58,7 +58,8 @@ style.page(ledger.issues(claims), "Points by what they change")
 def tell(number):
     """Show a main finding: its title, its sentence, and the ids of the claims it rests on."""
     title, text, ids = findings[number]
-    display(Markdown(f"**{number + 1}. {title}.** {text} (`{'`, `'.join(ids)}`)"))
+    links = ", ".join(f'<a href="ledger.html#{id}">{id}</a>' for id in ids)
+    display(Markdown(f"**{number + 1}. {title}.** {text} ({links})"))
 
 
 tell(0)
@@ -257,12 +258,4 @@ styled_by_threshold(accuracy_by_threshold(), "Table 1: exact p at each T alone")
 style.page(leakage.public_splits(), "").format("{:.0%}")
 
 # %% [markdown]
-# ## The ledger
-#
-# Every claim: where it stands, its words, the printed and the recomputed value, the verdict, and the
-# line of code that computed it. The claims are rows of `clnbook/audit/claims.yaml`, whose head says
-# how to correct a row or add another.
-
-# %%
-shown = {"text/html": ledger.html(claims), "text/csv": claims.to_csv(index=False)}
-display({"text/plain": f"{len(claims)} claims"} | shown, raw=True)
+# Every claim, with its arithmetic and the line of code that computed it, is in the {doc}`ledger`.

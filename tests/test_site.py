@@ -148,7 +148,7 @@ def test_links_lead_somewhere(site):
 @pytest.mark.slow
 def test_the_ledger_leads_to_the_code(site):
     """Every line of the ledger links the line of code that computed it."""
-    soup = BeautifulSoup((site / "audit.html").read_text(), "html.parser")
+    soup = BeautifulSoup((site / "ledger.html").read_text(), "html.parser")
     rows = soup.select_one("table.ledger").tbody.find_all("tr")
     links = [row.find("a", href=re.compile("_modules/")) for row in rows]
     assert len(rows) > 200 and all(links)
@@ -422,19 +422,27 @@ def test_the_explorer_follows_the_reader(site, browser):
 
 @pytest.mark.slow
 def test_the_ledger_can_be_searched_and_sorted(site, browser):
-    """The field leaves the rows with all its words; a head's button sorts, and says so."""
+    """The field leaves the rows with all its words, a chip those of a verdict; a head sorts."""
     page, troubles = _open(browser, site, 1280, "light")
-    page.goto((site / "audit.html").as_uri())
+    page.goto((site / "ledger.html").as_uri())
     rows = page.locator("table.ledger tbody tr:visible")
     every = rows.count()
     page.get_by_label("Search this table").first.fill("flatten network")
     assert 0 < rows.count() < every
     assert all("flatten" in text.lower() for text in rows.all_inner_texts())
     page.get_by_label("Search this table").first.fill("")
+    chip = page.locator(".table-groups button", has_text="number differs")
+    chip.click()
+    chosen = rows.locator(".chip").all_inner_texts()
+    assert set(chosen) == {"number differs"} and chip.inner_text().endswith(f" {len(chosen)}")
+    chip.click()
+    assert rows.count() == every
     for way in ("ascending", "descending"):
-        page.locator("table.ledger th button", has_text="id").first.click()
+        page.locator("table.ledger th button", has_text="verdict").first.click()
         assert page.locator("table.ledger th").first.get_attribute("aria-sort") == way
-        ids = page.locator("table.ledger tbody tr td:first-child").all_inner_texts()
-        first, last = (ids[0], ids[-1])[:: 1 if way == "ascending" else -1]
-        assert first[0] <= last[0] and len(ids) == every
+        verdicts = page.locator("table.ledger .chip").all_inner_texts()
+        first, last = (verdicts[0], verdicts[-1])[:: 1 if way == "ascending" else -1]
+        assert first < last and len(verdicts) == every
+    page.goto((site / "ledger.html").as_uri() + "#decay-chexnet")
+    assert page.locator("tr:target").count() == 1
     assert not troubles

@@ -1,4 +1,5 @@
-/* Tables of the class "sortable": a search field above, a button in every header cell. */
+/* Tables of the class "sortable": a search field above, a button in every header cell, and where the
+   rows have groups (`data-group`), a button for each. */
 "use strict";
 document.addEventListener("DOMContentLoaded", function () {
   const numeric = (text) => parseFloat(text.replace(/,/g, "").replace("−", "-"));
@@ -19,13 +20,37 @@ document.addEventListener("DOMContentLoaded", function () {
 
   function filter(table, words, told) {
     const wanted = words.toLowerCase().split(/\s+/);
+    const group = table.dataset.group;
     let shown = 0;
     for (const row of table.tBodies[0].rows) {
       const text = row.textContent.toLowerCase();
-      row.hidden = !wanted.every((word) => text.includes(word));
+      row.hidden = !wanted.every((word) => text.includes(word)) || (group && row.dataset.group !== group);
       shown += !row.hidden;
     }
     told.textContent = `${shown} of ${table.tBodies[0].rows.length} rows`;
+  }
+
+  function groups(table, changed) {
+    const numbers = new Map();
+    for (const { dataset } of table.tBodies[0].rows)
+      if (dataset.group) numbers.set(dataset.group, (numbers.get(dataset.group) || 0) + 1);
+    const bar = document.createElement("div");
+    bar.className = "table-groups";
+    for (const [name, number] of numbers) {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.textContent = `${name} ${number}`;
+      button.setAttribute("aria-pressed", "false");
+      button.addEventListener("click", function () {
+        const on = button.getAttribute("aria-pressed") === "true";
+        for (const other of bar.children) other.setAttribute("aria-pressed", "false");
+        button.setAttribute("aria-pressed", String(!on));
+        table.dataset.group = on ? "" : name;
+        changed();
+      });
+      bar.append(button);
+    }
+    return bar;
   }
 
   document.querySelectorAll("table.sortable").forEach(function (table, number) {
@@ -52,7 +77,8 @@ document.addEventListener("DOMContentLoaded", function () {
     box.tabIndex = 0;
     box.setAttribute("role", "region");
     box.setAttribute("aria-label", "table, scrolls sideways");
-    table.replaceWith(bar, box);
+    const chosen = groups(table, () => filter(table, field.value, told));
+    table.replaceWith(bar, ...(chosen.children.length ? [chosen] : []), box);
     box.append(table);
     filter(table, "", told);
   });

@@ -1,5 +1,6 @@
 """The audit's ledger: every claim of the paper, computed again. Arithmetic, no motives."""
 
+from html import escape
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -99,8 +100,39 @@ def issues(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def html(table: pd.DataFrame) -> str:
-    """The whole ledger as an HTML table of the classes "ledger" and "sortable"."""
-    return table.to_html(index=False, classes=["ledger", "sortable"], border=0, na_rep="")
+    """The ledger as an HTML table: five columns, the rest of a row in a part that opens.
+
+    A row has its id, so that `ledger.html#<id>` leads to it, and its verdict as `data-group`, by
+    which the page's script filters.
+    """
+    heads = ("verdict", "§", "the paper's words", "printed → recomputed", "note")
+    rows = "".join(
+        _row({k: escape(str(v)) for k, v in row.items()}) for row in table.to_dict("records")
+    )
+    head = "".join(f"<th>{name}</th>" for name in heads)
+    return (
+        '<table class="ledger sortable dataframe">'
+        f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+    )
+
+
+def _row(row: dict[str, str]) -> str:
+    """A line of the ledger from escaped texts."""
+    number = VERDICTS.index(row["verdict"])
+    more = {"In plain words": row["claim"], "Rests on": row["evidence"], "Code": row["line"]}
+    more |= {"It changes": row["changes"]} if row["changes"] else {}
+    more |= {"Notebook with the data": row["needs"]} if row["needs"] else {}
+    opened = "".join(f"<br><b>{name}:</b> {text}" for name, text in more.items())
+    cells = (
+        f'<span class="chip chip-{number}">{row["verdict"]}</span><br>'
+        f'<a href="#{row["id"]}">{row["id"]}</a>',
+        row["section"],
+        f"“{row['quote']}”<details><summary>more</summary>{opened[4:]}</details>",
+        " → ".join(filter(None, (row["printed"], row["recomputed"]))),
+        row["note"],
+    )
+    inner = "".join(f"<td>{cell}</td>" for cell in cells)
+    return f'<tr id="{row["id"]}" data-group="{row["verdict"]}">{inner}</tr>'
 
 
 def draw_summary(counts: pd.Series, axes: "Axes") -> "Axes":
