@@ -252,6 +252,16 @@ def test_predicted_sizes():
     assert many == pytest.approx(leaves.sum(axis=0), abs=0.5)
 
 
+def test_errors_in_common_only_widen_the_distance():
+    """Answers shared by the variants leave the mean distance from 20 % and let it vary more."""
+    rng = np.random.default_rng(0)
+    own, shared = (
+        explanations.distance(explanations.predicted(rng, 2000, 0.7, alike)) for alike in (0, 0.8)
+    )
+    assert shared.mean() == pytest.approx(own.mean(), rel=0.05)
+    assert shared.std() > 1.5 * own.std()
+
+
 @pytest.mark.parametrize("strata", [[0, 0, 0, 0, 1, 1], [0, 1, 2, 0, 1, 2], [0] * 6])
 def test_drawn_sizes_keep_their_strata(strata):
     """Half of each stratum is drawn, no unit twice, every unit at times."""

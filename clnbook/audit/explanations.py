@@ -76,8 +76,9 @@ def explanations(draws: int = 1000, seed: int = 0) -> pd.DataFrame:
     Notes
     -----
     A box whose finding is not predicted right goes to another finding in proportion to that
-    finding's boxes. Errors are independent between variants but for the row that says otherwise,
-    so that the probabilities of the other rows by predicted finding are too low.
+    finding's boxes; a rule with favourites moves the sizes away from 20 %. Errors are independent
+    between variants where no row says otherwise, which makes the probabilities of those rows a
+    little too low: variants that see the same images have errors in common.
     """
     rng = np.random.default_rng(seed)
     rows = {**_certain(), **_grouped_by_prediction(rng, draws), **_drawn_anew(rng, draws)}

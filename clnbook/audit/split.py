@@ -136,8 +136,9 @@ def one_subset(_: Printed) -> Answer:
     common = testsets.common()
     sizes = common["sizes"].map(len)
     note = (
-        "Grouped by predicted finding, one test set is possible; by true finding each variant "
-        "would need its own (clnbook.audit.testsets.common). The text names neither."
+        "Grouped by predicted finding, one test set is possible if nearly all findings are "
+        "predicted right; by true finding each variant would need its own, which can be drawn "
+        "innocently (clnbook.audit.explanations). The text names neither."
     )
     recomputed = (
         f"by true finding one number of boxes fits all variants in {int((sizes > 0).sum())} of 8 "
