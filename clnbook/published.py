@@ -101,6 +101,19 @@ def lambda_ranges() -> pd.DataFrame:
     return pd.read_csv(_TABLES / "lambda.csv").set_index("backbone")
 
 
+def official_lists() -> pd.DataFrame:
+    """NIH's own two lists of images in numbers; the lists themselves are not part of the package.
+
+    Returns
+    -------
+    DataFrame
+        Index the file name: `sha256` of the file as NIH gives it, `images` (names in it),
+        `boxed_images` (of these with an expert box), `boxed_patients` (patients of a boxed image,
+        whichever list that is in, who have an image in this list).
+    """
+    return pd.read_csv(_TABLES / "official_lists.csv").set_index("list")
+
+
 def comparable(printed: pd.DataFrame, findings: Iterable[str]) -> pd.DataFrame:
     """Rows of Table 1 or 2; without the means where those are over other findings than these."""
     same = {*findings, MEAN} == {*printed["finding"]}

@@ -22,6 +22,7 @@ from IPython.display import Markdown, display
 
 from clnbook.audit import (
     blind,
+    explanations,
     leakage,
     ledger,
     main_findings,
@@ -165,14 +166,16 @@ print(f"legible accuracies that rise with T, which they cannot: {rises}")
 style.page(robustness.null_simulation(), "").format("{:.2f}")
 
 # %% [markdown]
-# What could explain it. Readings that stay open: one test set whose rows were grouped by the
-# *predicted* finding, an ordinary choice that the text does not rule out; or, not in the table, a
-# test set drawn anew for each variant in a way between random and stratified by finding, such as by
-# an image's first label. Under the first, "accuracy per finding" may mean another thing than for the
-# methods compared; under the second, variants were compared on different boxes.
+# What could explain it. Each row is simulated; χ² is the distance of the six sets of sizes from 20 % of
+# each finding's boxes. One test set with rows grouped by the *predicted* finding comes so close only if
+# nearly all findings are predicted right, or nine in ten with most answers common to all variants. A
+# test set drawn anew for each variant, stratified by an image's first label, lies too far; stratified by
+# its first *boxed* finding it stays possible. That would be innocent, but variants were then compared on
+# different boxes. Variants that see the same images have errors in common, so that the rows with
+# independent errors are a little too low.
 
 # %%
-style.page(robustness.explanations(), "").format({"probability": "{:.1g}"}, na_rep="–")
+style.page(explanations.explanations(), "").format({"probability": "{:.1g}"}, na_rep="–")
 
 # %% [markdown]
 # ## What such class sizes mean
@@ -202,27 +205,28 @@ style.page(uncertainty.best_of_equals(), "").format(precision=3).format_index(pr
 # ## What training has seen
 #
 # Section 2.1 splits images and says there is "no danger of data leakage": of the images between the
-# two stages, which NIH's lists can show. A patient with several images can still lie in both parts
-# of the second stage. Shares of test boxes, means over a few splits:
+# two stages, as NIH's lists show. A patient with several images can still lie in both parts
+# of the second stage. Shares of test boxes: means over 30 splits, with a line from the least to the most.
 
 # %% mystnb={"image": {"alt": "Bars per kind of split: the share of test boxes whose image, and whose patient, was in training; none when split by patient."}}
 figure, axes = plt.subplots(figsize=(3.5, 2), layout="constrained")
 _ = leakage.draw_protocols(leakage.protocols(), axes)
 
 # %%
-if found := leakage.official():
-    print(
-        f"NIH's lists: {found['in_test']} of {found['images']} boxed images in the test list, "
-        f"{found['patients_in_train_val']} of their patients in the training list"
-    )
-else:
-    print("NIH's lists are not here (set CLN_NIH_DIR): where the boxed images lie is not checked")
+found = leakage.official()
+print(
+    f"NIH's lists: {found['in_test']} of {found['images']} boxed images in the test list, "
+    f"{found['in_train_val']} of them and {found['patients_in_train_val']} of their patients in the "
+    "training list"
+)
 
 # %% [markdown]
 # ## Boxes that never see the image
 #
-# The blind box is the most central training box of the true finding, on a split by patient. It is
-# told the finding, which a network is not.
+# The blind box is the most central training box of the true finding, over 30 splits by patient; band and
+# lines reach from the lowest to the highest. It is told the finding, which a network is not. A bar counts
+# the cells below the mean over the splits; in brackets, what single splits beat: a split has few boxes of
+# a finding, so that the mean may lie outside.
 
 # %% mystnb={"image": {"alt": "Mean IoU accuracy against T: the printed CLN variants lie highest and fall slowly, the published methods fall fast; the blind box, thick and dashed, crosses some of these."}}
 beside = blind.against()

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clnbook import published
-from clnbook.audit import robustness, rounding, testsets
+from clnbook.audit import explanations, robustness, rounding, testsets
 from clnlib.errors import InputError
 from clnlib.findings import BOXED
 
@@ -209,11 +209,74 @@ def test_null_simulation():
 
 
 def test_explanations():
-    """What arithmetic excludes is excluded, what it cannot is left open."""
-    fits = robustness.explanations(draws=200)["fits"]
+    """What arithmetic excludes is excluded; of what chance may do, the probable stays open."""
+    table = explanations.explanations(draws=400)
+    fits = table["fits"]
     assert fits["one row per image"] == "no"
     assert fits["one test set, rows grouped by true finding"] == "no"
-    assert fits["one test set of 197 boxes, rows grouped by predicted finding"] == "open"
+    grouped = "one test set, rows grouped by predicted finding, {} % of them right"
+    assert [fits[grouped.format(n)] for n in (70, 80, 95)] == ["no", "no", "open"]
+    assert fits[grouped.format(70) + ", 80 % of boxes answered alike"] == "no"
+    anew = "197 boxes drawn anew for each variant, "
+    assert fits[anew + "stratified by the image's first label"] == "no"
+    assert fits[anew + "stratified by the image's first boxed finding"] == "open"
+    assert fits[anew + "not stratified"] == "no"
+    assert table["probability"].dropna().between(0, 1, inclusive="neither").all()
+    assert table.equals(explanations.explanations(draws=400))
+
+
+def test_distance_by_hand():
+    """A size one box more than 36.04 and one less add (0.96² + 1.04²) / 36.04 to the rest."""
+    expected = testsets.boxes_per_finding() * 197 / 984
+    near = np.stack([expected, expected])
+    assert explanations.distance(near) == 0
+    near[:, 0] = 37, 35
+    by_hand = ((37 - expected[0]) ** 2 + (35 - expected[0]) ** 2) / expected[0]
+    assert explanations.distance(near) == pytest.approx(by_hand)
+
+
+def test_predicted_sizes():
+    """All right gives the test set itself; errors in common leave variants alike; rows stay 197."""
+    rng = np.random.default_rng(0)
+    truth = explanations.allotted(testsets.boxes_per_finding(), 197)
+    assert (explanations.predicted(rng, 3, 1.0, 0.0) == truth).all()
+    alike = explanations.predicted(rng, 50, 0.7, 1.0)
+    assert (alike == alike[:, :1]).all() and (alike.sum(axis=-1) == 197).all()
+    apart = explanations.predicted(rng, 50, 0.7, 0.0)
+    assert (apart != apart[:, :1]).any()
+    # A wrong box goes to another finding in proportion to its boxes.
+    boxes = testsets.boxes_per_finding()
+    leaves = 0.3 * truth[:, None] * boxes / (boxes.sum() - boxes)[:, None]
+    np.fill_diagonal(leaves, 0.7 * truth)
+    many = explanations.predicted(rng, 500, 0.7, 0.0).mean(axis=(0, 1))
+    assert many == pytest.approx(leaves.sum(axis=0), abs=0.5)
+
+
+def test_errors_in_common_only_widen_the_distance():
+    """Answers shared by the variants leave the mean distance from 20 % and let it vary more."""
+    rng = np.random.default_rng(0)
+    own, shared = (
+        explanations.distance(explanations.predicted(rng, 2000, 0.7, alike)) for alike in (0, 0.8)
+    )
+    assert shared.mean() == pytest.approx(own.mean(), rel=0.05)
+    assert shared.std() > 1.5 * own.std()
+
+
+@pytest.mark.parametrize("strata", [[0, 0, 0, 0, 1, 1], [0, 1, 2, 0, 1, 2], [0] * 6])
+def test_drawn_sizes_keep_their_strata(strata):
+    """Half of each stratum is drawn, no unit twice, every unit at times."""
+    units = explanations.Units(np.eye(6, dtype=np.int64), np.array(strata), 3)
+    drawn = explanations.drawn_sizes(np.random.default_rng(0), units, (200, 2))
+    assert drawn.shape == (200, 2, 6) and drawn.max() == 1 and drawn.any(axis=(0, 1)).all()
+    for stratum in set(strata):
+        own = np.array(strata) == stratum
+        assert set(drawn[..., own].sum(axis=-1).flat) == {own.sum() // 2}
+
+
+def test_allotted():
+    """Largest remainders: 3.5, 1.75 and 1.75 of 7 are 3, 2 and 2, and nothing is lost."""
+    assert explanations.allotted(np.array([4, 2, 2]), 7).tolist() == [3, 2, 2]
+    assert explanations.allotted(testsets.boxes_per_finding(), 197).sum() == 197
 
 
 def test_rows_left_out_although_they_fit():

@@ -1,20 +1,22 @@
 """What a test set shares with training: the split of section 2.1 and the backbone's pictures."""
 
-from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from clnbook.style import OTHER, PREDICTED
+from clnbook import published
+from clnbook.audit import dataset, manysplits
+from clnbook.style import INK, OTHER, PREDICTED
 from clnlib.data import nih, splits
 from clnlib.data.splits import PARTS, UNKNOWN, unknown_patients
-from clnlib.errors import InputError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-SEEDS = (0, 1)
+SEEDS = tuple(range(30))
+"""Of the splits that numbers are means over: of two, a mean is off by several per cent."""
 
 
 def leakage(split: pd.DataFrame) -> pd.DataFrame:
@@ -48,12 +50,6 @@ def leakage(split: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
-@cache
-def split(protocol: str, seed: int) -> pd.DataFrame:
-    """NIH's 984 boxes with their `part` (`clnlib.data.splits.make_split`); not to be changed."""
-    return splits.make_split(nih.load_boxes(), protocol, seed)
-
-
 def protocols(seeds: tuple[int, ...] = SEEDS) -> pd.DataFrame:
     """What each protocol's test boxes share with training, on NIH's 984 boxes.
 
@@ -67,46 +63,50 @@ def protocols(seeds: tuple[int, ...] = SEEDS) -> pd.DataFrame:
     DataFrame
         Index protocol: `boxes`, `images`, `patients` (numbers in the test part), `image_seen`,
         `patient_seen` (shares of test boxes whose image, whose patient is in training too), and
-        `patient_seen_low`, `patient_seen_high` (least and most over the seeds).
+        these with `_low` and `_high` (least and most over the seeds).
     """
+    boxes = nih.load_boxes()
     rows = {}
     for protocol in splits.PROTOCOLS:
-        shared = [leakage(split(protocol, seed)).loc["test"] for seed in seeds]
-        test = pd.DataFrame(shared)
-        patient = test["boxes_of_shared_patients"] / test["boxes"]
-        rows[protocol] = {
-            **test[["boxes", "images", "patients"]].mean().to_dict(),
-            "image_seen": (test["boxes_on_shared_images"] / test["boxes"]).mean(),
-            "patient_seen": patient.mean(),
-            "patient_seen_low": patient.min(),
-            "patient_seen_high": patient.max(),
-        }
+        part = manysplits.parts(protocol, seeds)
+        test, train = part == manysplits.TEST, part == manysplits.TRAIN
+        number = test.sum(axis=1)
+        rows[protocol] = {"boxes": number.mean()}
+        for unit in ("image", "patient"):
+            owner = pd.factorize(boxes[unit])[0]
+            tested, trained = _held(test, owner), _held(train, owner)
+            seen = (test & trained[:, owner]).sum(axis=1) / number
+            rows[protocol] |= {f"{unit}s": tested.sum(axis=1).mean(), f"{unit}_seen": seen.mean()}
+            rows[protocol] |= {f"{unit}_seen_low": seen.min(), f"{unit}_seen_high": seen.max()}
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("protocol")
 
 
-def official() -> dict[str, int] | None:
+def _held(chosen: NDArray[np.bool_], owner: NDArray[np.intp]) -> NDArray[np.bool_]:
+    """(seeds, owners) whether any of an owner's boxes is chosen, from (seeds, boxes)."""
+    held = np.zeros((len(chosen), owner.max() + 1), dtype=bool)
+    seed, box = np.nonzero(chosen)
+    held[seed, owner[box]] = True
+    return held
+
+
+def official() -> dict[str, int]:
     """Where the boxed images lie in NIH's own lists (section 2.1: all in the test list).
+
+    The lists are not part of the package, but their counts are
+    (`clnbook.published.official_lists`).
 
     Returns
     -------
-    dict or None
+    dict
         `images` (boxed), `in_test`, `in_train_val` and `patients_in_train_val` (boxed patients
-        who have an image there); None without the lists, which are not part of the package
-        (`CLN_NIH_DIR`).
+        who have an image there).
     """
-    try:
-        lists = nih.load_official_split()
-    except InputError:
-        return None
-    boxes = nih.load_boxes().drop_duplicates("image")
-    train = lists.loc[lists["part"] == "train_val", "image"]
-    test = lists.loc[lists["part"] == "test", "image"]
-    boxed_patients = boxes["patient"].drop_duplicates()
+    lists = published.official_lists()
     return {
-        "images": len(boxes),
-        "in_test": int(boxes["image"].isin(test).sum()),
-        "in_train_val": int(boxes["image"].isin(train).sum()),
-        "patients_in_train_val": int(boxed_patients.isin(train.str[:8]).sum()),
+        "images": nih.load_boxes()["image"].nunique(),
+        "in_test": int(lists.loc["test_list.txt", "boxed_images"]),
+        "in_train_val": int(lists.loc["train_val_list.txt", "boxed_images"]),
+        "patients_in_train_val": int(lists.loc["train_val_list.txt", "boxed_patients"]),
     }
 
 
@@ -129,7 +129,7 @@ def public_splits(seeds: tuple[int, ...] = SEEDS) -> pd.DataFrame:
         image in training).
     """
     boxed = nih.load_boxes()["image"].unique()
-    images = nih.load_labels()["image"]
+    images = dataset.labels()["image"]
     patient, patients = pd.factorize(images.str[:8])
     is_boxed = images.isin(boxed).to_numpy()
     rows = {}
@@ -154,6 +154,8 @@ def public_splits(seeds: tuple[int, ...] = SEEDS) -> pd.DataFrame:
 def draw_protocols(table: pd.DataFrame, axes: "Axes") -> "Axes":
     """Shares of test boxes whose image, and whose patient, the network was trained on.
 
+    Means over splits, with a line from the least to the most.
+
     Parameters
     ----------
     table
@@ -164,10 +166,16 @@ def draw_protocols(table: pd.DataFrame, axes: "Axes") -> "Axes":
     places = np.arange(len(table))
     for shift, column, colour in ((-0.2, "image_seen", OTHER), (0.2, "patient_seen", PREDICTED)):
         label = column.replace("_", " ") + " in training"
-        bars = axes.barh(places + shift, table[column], height=0.35, color=colour, label=label)
-        axes.bar_label(bars, [f"{share:.0%}" for share in table[column]], padding=2)
+        low, mean, high = (table[column + end] for end in ("_low", "", "_high"))
+        bars = axes.barh(
+            places + shift, mean, height=0.35, color=colour, label=label,
+            xerr=(mean - low, high - mean), ecolor=INK,
+        )  # fmt: skip
+        axes.bar_label(bars, [f"{share:.0%}" for share in mean], padding=2)
     axes.set_yticks(places, [f"split by {name}" for name in table.index])
     axes.invert_yaxis()
-    axes.set(xlabel="share of test boxes", xlim=(0, max(0.1, 1.25 * table["patient_seen"].max())))
+    axes.set(
+        xlabel="share of test boxes", xlim=(0, max(0.1, 1.15 * table["patient_seen_high"].max()))
+    )
     axes.figure.legend(loc="outside lower center", ncols=2)
     return axes

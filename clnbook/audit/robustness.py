@@ -1,6 +1,6 @@
 """How firm the answers of `testsets` are: other roundings, misread cells, simulated tables.
 
-And the explanations that they leave.
+`clnbook.audit.explanations` tests the explanations that they leave.
 """
 
 import numpy as np
@@ -11,7 +11,6 @@ from clnbook import published
 from clnbook.audit import printed as printed_tables
 from clnbook.audit import table1, testsets
 from clnbook.audit.rounding import CONVENTIONS, NO_CELL, flagged, printed, prints
-from clnlib.data import nih
 from clnlib.findings import BOXED
 from clnlib.metrics.localisation import MEAN
 
@@ -215,102 +214,3 @@ def _incompatible(cells: Sizes, convention: str) -> dict[str, float]:
         "all_none": none.all(axis=1).mean(),
         "misread": least.mean(),
     }
-
-
-def explanations(draws: int = 1000, seed: int = 0) -> pd.DataFrame:
-    """What could lie behind six sets of class sizes with 197 rows each, and what speaks for it.
-
-    Parameters
-    ----------
-    draws
-        Simulated splits.
-    seed
-        Of the generator.
-
-    Returns
-    -------
-    DataFrame
-        Index the explanation; `expects` and `found` (text), `probability` (of what was found
-        under the explanation, where it is a chance; else NaN) and `fits` ("yes" | "no" |
-        "open").
-    """
-    rng = np.random.default_rng(seed)
-    total, shared = testsets.totals(), testsets.common()
-    sizes = testsets.sizes_of_boxes()[list(BOXED)].to_numpy(np.int64)
-    variants, of_boxes = len(total), int(total["of_boxes"].sum())
-    only = int(total["near_totals"].map(lambda near: near == (testsets.BOXES,)).sum())
-    common = int((shared["sizes"].map(len) > 0).sum())
-    rows = {
-        "one row per image": (
-            f"{testsets.IMAGES} rows",
-            f"{int(total['of_images'].sum())} of {variants} variants admit so few",
-            np.nan,
-            "no",
-        ),
-        "one test set, rows grouped by true finding": (
-            "one size per finding",
-            f"{common} of {len(BOXED)} findings have a size that all variants admit",
-            np.nan,
-            "no" if common < len(BOXED) else "yes",
-        ),
-        **_drawn_anew(rng, sizes, only, draws),
-        "one test set of 197 boxes, rows grouped by predicted finding": (
-            f"{testsets.BOXES} rows, sizes that follow the predictions",
-            f"{of_boxes} of {variants} variants admit {testsets.BOXES}; sizes differ",
-            np.nan,
-            "open",
-        ),
-    }
-    columns = ["expects", "found", "probability", "fits"]
-    table = pd.DataFrame.from_dict(rows, orient="index", columns=columns)
-    return table.rename_axis("explanation")
-
-
-def _drawn_anew(
-    rng: np.random.Generator, sizes: Sizes, only: int, draws: int
-) -> dict[str, tuple[str, str, float, str]]:
-    """The rows of `explanations` in which each variant has a test set of its own.
-
-    `only` is the number of variants that admit no total but 197 near a fifth of every finding.
-    """
-    spread = int(np.ptp(sizes, axis=0).max())
-    chance = _chance_of_boxes(rng, draws) ** only
-    apart, drawn, closer = _evenness(rng, sizes, draws)
-    return {
-        "176 images drawn anew for each variant, a row per box": (
-            f"totals around {testsets.BOXES}",
-            f"{only} of {len(sizes)} variants admit {testsets.BOXES} alone near 20 %",
-            chance,
-            "open" if chance > 0.01 else "no",
-        ),
-        "197 boxes drawn anew for each variant, not stratified": (
-            f"{testsets.BOXES} rows, sizes that vary by chance",
-            f"sizes lie {apart:.1f} from 20 % (χ²), draws {drawn:.1f} at the median",
-            closer,
-            "open" if closer > 0.01 else "no",
-        ),
-        "197 boxes drawn anew for each variant, stratified by finding": (
-            "sizes that differ by 1 at most",
-            f"sizes differ by up to {spread}",
-            np.nan,
-            "no" if spread > 1 else "yes",
-        ),
-    }
-
-
-def _chance_of_boxes(rng: np.random.Generator, draws: int) -> float:
-    """The chance that 176 of the 880 images carry exactly 197 boxes."""
-    per_image = nih.load_boxes()["image"].value_counts().to_numpy()
-    order = rng.random((draws, len(per_image))).argpartition(testsets.IMAGES, axis=1)
-    return float((per_image[order[:, : testsets.IMAGES]].sum(axis=1) == testsets.BOXES).mean())
-
-
-def _evenness(rng: np.random.Generator, sizes: Sizes, draws: int) -> tuple[float, float, float]:
-    """χ² from 20 % of each finding: of `sizes`, the median of random draws, the chance of less."""
-    boxes = testsets.boxes_per_finding()
-    expected = boxes * testsets.BOXES / boxes.sum()
-    apart = float(((sizes - expected) ** 2 / expected).sum())
-    random = (_drawn(rng, (draws, len(sizes))) - expected) ** 2 / expected
-    each = random.sum(axis=(1, 2))
-    # The table itself counts as a draw: no chance is nought.
-    return apart, float(np.median(each)), float(((each <= apart).sum() + 1) / (draws + 1))
