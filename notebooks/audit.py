@@ -4,7 +4,7 @@
 # The paper's numeric and logical claims, from the abstract to the conclusion, held against its own
 # tables and public data. A claim made in several sections counts once for each; points count once.
 #
-# **What was audited**: the accepted manuscript (CC BY 4.0), not the version of record, in a text
+# **What was audited**: the accepted manuscript, not the version of record, in a text
 # conversion that damaged Table 1. Only its legible rows, those whose printed mean fits their cells
 # and whose label and order are sound, are evidence; what that leaves out is listed below. The paper
 # announces code upon acceptance; we have not seen it, and nobody has asked the authors yet.
