@@ -1,7 +1,7 @@
 # %% [markdown]
 # # The ledger
 #
-# Every claim of the {doc}`audit`, in the paper's order: the verdict, where it stands, its words, what is
+# Every claim of {doc}`the audit <audit>`, in the paper's order: the verdict, where it stands, its words, what is
 # printed and what comes out, and a note. A row opens on what the claim says in plain words, what the
 # answer rests on and the line of code that computed it; its name is a link to it, to be quoted. The
 # claims are rows of `clnbook/audit/claims.yaml`, whose head says how to correct one or add another.

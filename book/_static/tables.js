@@ -45,7 +45,7 @@ document.addEventListener("DOMContentLoaded", function () {
         const on = button.getAttribute("aria-pressed") === "true";
         for (const other of bar.children) other.setAttribute("aria-pressed", "false");
         button.setAttribute("aria-pressed", String(!on));
-        table.dataset.group = on ? "" : name;
+        table.dataset.group = on ? "" : name; // none again at a second click
         changed();
       });
       bar.append(button);
