@@ -150,10 +150,8 @@ style.page(testsets.common(), "")
 # %%
 survives = robustness.sensitivity()["survives"].sum()
 none = (testsets.common("any")["sizes"].map(len) == 0).sum()
-rises = len(robustness.rising())
 print(f"one cell of each column misread: {survives} of 8 findings still have no common size")
 print(f"any rounding, cell by cell: {none} of 8 findings have no common size")
-print(f"legible accuracies that rise with T, which they cannot: {rises}")
 
 # %% [markdown]
 # Would this test say so by mistake? Simulated tables, rounded like that: `none_fits` is the mean

@@ -183,21 +183,6 @@ def test_one_misread_cell_is_found(monkeypatch):
     assert row["decisive"] == 1 and 16 in row["sizes"] and not row["survives"]
 
 
-def test_rising_finds_a_rise(monkeypatch):
-    """Legible rows never rise with T; one that is made to is reported with both values."""
-    assert robustness.rising().empty
-
-    def raised(table):
-        row = (table["method"] == "Li et al.") & (table["finding"] == "Mass") & (table["T"] == 0.7)
-        return table.assign(value=table["value"].mask(row, 0.9))
-
-    tampered(monkeypatch, raised)
-    found = robustness.rising()
-    assert found[["method", "finding", "T_low", "T_high", "high"]].to_numpy().tolist() == [
-        ["Li et al.", "Mass", 0.6, 0.7, 0.9]
-    ]
-
-
 def test_null_simulation():
     """One test set is never called incompatible, a test set each nearly always is."""
     table = robustness.null_simulation(draws=30)

@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from clnbook import published
 from clnbook.audit import printed as printed_tables
 from clnbook.audit import table1, testsets
 from clnbook.audit.rounding import CONVENTIONS, NO_CELL, flagged, printed, prints
@@ -66,24 +65,6 @@ def sensitivity(convention: str = "twice") -> pd.DataFrame:
             "survives": not left.any(),
         }
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("finding")
-
-
-def rising() -> pd.DataFrame:
-    """Legible accuracies above those of a smaller T of the same method: impossible if T nests.
-
-    Returns
-    -------
-    DataFrame
-        `method`, `family`, `finding`, `T_low`, `low`, `T_high`, `high`; one row per rise between
-        neighbouring legible rows, empty where there is none.
-    """
-    table = published.table1()
-    rows = table[table["transcription"] == published.OK].sort_values("T", kind="stable")
-    before = rows.groupby(["method", "finding"], sort=False)[["T", "value"]].shift()
-    rows = rows.rename(columns={"T": "T_high", "value": "high"})
-    rows = rows.assign(T_low=before["T"], low=before["value"])
-    columns = ["method", "family", "finding", "T_low", "low", "T_high", "high"]
-    return rows.loc[rows["high"] > rows["low"], columns].reset_index(drop=True)
 
 
 def left_out() -> pd.DataFrame:
