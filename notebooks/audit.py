@@ -6,15 +6,16 @@
 #
 # **What was audited**: the accepted manuscript, not the version of record, in a text
 # conversion that damaged Table 1. Only its legible rows, those whose printed mean fits their cells
-# and whose label and order are sound, are evidence; what that leaves out is listed below. The paper
-# announces code upon acceptance; we have not seen it, and nobody has asked the authors yet.
+# and whose label and order are sound, are evidence; what that leaves out is listed below. No figure
+# was at hand: where the ledger says that print does not decide, a figure may. The paper announces code
+# upon acceptance; we have not looked for it in the version of record.
 #
 # **What this does not show**: whether the networks do what Tables 1 and 2 say. Arithmetic that holds
 # is no replication, and arithmetic that does not hold can be a slip of the pen.
 #
 # **Replies and corrections**, the authors' above all, are welcome as an issue of the repository that
-# this page comes from, and are printed here in full. None has been received so far. We have no
-# competing interests.
+# this page comes from, and are printed here in full. The authors have not been contacted yet, so that
+# there is none. We have no competing interests.
 
 # %%
 import matplotlib.pyplot as plt
@@ -101,7 +102,7 @@ _ = ledger.draw_beside(table, axes).set_xlabel("decay from T = 0.1 to 0.7, per c
 # %% [markdown]
 # ## Which test set?
 #
-# An accuracy over n boxes is a whole number of boxes over n. Printed with two decimals, a column of
+# Taken as the result of one run, an accuracy over n boxes is a whole number of boxes over n. Printed with two decimals, a column of
 # accuracies therefore admits few n. Below, every n from 5 to 60 that could have printed all legible
 # cells of a variant and finding; large points also give the printed means of the eight findings.
 # The dotted line is 20 % of the finding's boxes. One test set under all variants, grouped by true
@@ -131,7 +132,7 @@ style.page(testsets.totals(), "")
 
 # %% [markdown]
 # Three rows are left out though their printed mean fits their cells: two for a damaged label, one
-# because a cell rises with T. `boxes_fit`: whether its variant admits 197 boxes with the row as printed.
+# because a cell rises with T, as one value rounded in two ways would. `boxes_fit`: whether its variant admits 197 boxes with the row as printed.
 
 # %%
 style.page(robustness.left_out(), "Rows left out whose mean fits")
@@ -168,8 +169,8 @@ style.page(robustness.null_simulation(), "").format("{:.2f}")
 # each finding's boxes. One test set with rows grouped by the *predicted* finding comes so close only if
 # nearly all findings are predicted right, or nine in ten with most answers common to all variants. A
 # test set drawn anew for each variant, stratified by an image's first label, lies too far; stratified by
-# its first *boxed* finding it stays possible. That would be innocent, but variants were then compared on
-# different boxes. Variants that see the same images have errors in common, so that the rows with
+# its first *boxed* finding it stays possible. That would be innocent; variants would then have been
+# compared on different boxes. Variants that see the same images have errors in common, so that the rows with
 # independent errors are a little too low.
 
 # %%
@@ -187,7 +188,7 @@ _ = uncertainty.draw_wilson(cells[cells["T"] == 0.7], axes)
 
 # %% [markdown]
 # How far two accuracies around 0.75 must lie apart to be told from chance (95 %, independent test
-# sets of 20 % of the boxes):
+# sets of 20 % of the boxes; less, if one test set was shared, as the text says):
 
 # %%
 style.page(uncertainty.detectable_difference().to_frame().T, "").format("{:.2f}")
@@ -239,7 +240,9 @@ _ = blind.draw_share_beaten(blind.share_beaten(beside), axes)
 # ## Significance
 #
 # How many of section 3.3's statements on Table 2 hold under each way of counting Wilcoxon's test;
-# Holm's adjustment is for the number of comparisons. The page on significance has every p.
+# Holm's adjustment is for the number of comparisons. With eight pairs neither Holm's p nor the normal
+# approximation's can be as small as many of the statements say, whatever the data: those rows show how
+# few the pairs are. The page on significance has every p.
 
 # %%
 style.page(claims_tally(auc), "")
@@ -253,8 +256,8 @@ styled_by_threshold(accuracy_by_threshold(), "Table 1: exact p at each T alone")
 # %% [markdown]
 # ## Appendix: a backbone from elsewhere
 #
-# The authors fine-tuned backbones of their own. One taken from a public re-implementation with a split
-# of its own, 70/10/20, would have trained on these shares of the boxed images:
+# This is for readers who would take a ready-made backbone; the authors fine-tuned their own. One from a
+# public re-implementation with a split of its own, 70/10/20, has seen these shares of the boxed images:
 
 # %%
 style.page(leakage.public_splits(), "").format("{:.0%}")

@@ -117,7 +117,7 @@ def single_label(_: Printed) -> Answer:
     note = "A box, not an image, has one label; the network may have been trained box by box."
     boxes = f"{c.multi_box} of {c.boxed} have several boxed findings"
     labels = f"{c.boxed_multi_label} several of the 14 labels"
-    return Answer(f"{boxes}, {labels}", agree(c.multi_box == 0), note)
+    return Answer(f"{boxes}, {labels}", agree(c.multi_box == 0, WORDING), note)
 
 
 def one_box_per_finding(_: Printed) -> Answer:

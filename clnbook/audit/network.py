@@ -141,9 +141,9 @@ def flatten(p: Printed) -> Answer:
     """The totals with a flatten layer against Table 3, and with global average pooling."""
     flat = [total(model, "flatten") / 1e6 for model in p.size]
     note = (
-        'A flatten layer after a base that ends in Keras\' pooling="avg" changes nothing. Without '
-        f"that pooling, which the text does not name, totals would be {min(flat):.1f} to "
-        f"{max(flat):.1f} million."
+        "A flatten layer after a base that ends in global pooling, average or maximum, changes "
+        "nothing. Without pooling, which the text does not name, totals would be "
+        f"{min(flat):.1f} to {max(flat):.1f} million."
     )
     fitting = len(fits(p))
     return Answer(f"pooled, then flattened: {fitting} of 6 totals fit", agree(fitting == 6), note)

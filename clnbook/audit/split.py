@@ -5,11 +5,11 @@ from clnbook.audit import leakage, testsets
 from clnbook.audit.dataset import counts
 from clnbook.audit.printed import Printed
 from clnbook.audit.verdicts import (
-    DIFFERS,
     NEEDS_DATA,
     NOT_CHECKABLE,
     QUALIFIED,
     REPRODUCED,
+    WORDING,
     Answer,
     agree,
 )
@@ -132,10 +132,10 @@ def other_boxes(_: Printed) -> Answer:
     sets = ", ".join(f"{name}: {len(findings)}" for name, findings in BOX_SETS.items())
     note = (
         "Said to the best of the authors' knowledge; no one set covers all eight, which may be "
-        "meant. VinDr-CXR has nodule and mass as one class; RSNA and ChestX-Det10 boxed "
-        "radiographs of ChestX-ray14 again."
+        "meant. VinDr-CXR has other images, nodule and mass as one class; RSNA and ChestX-Det10 "
+        "boxed radiographs of ChestX-ray14 again."
     )
-    verdict = DIFFERS if covered else REPRODUCED
+    verdict = WORDING if covered else REPRODUCED
     return Answer(f"{sets}; together {len(covered)} of 8", verdict, note)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from itertools import pairwise
 
 from clnbook.audit.printed import Printed, best
-from clnbook.audit.verdicts import NOT_CHECKABLE, Answer, agree
+from clnbook.audit.verdicts import NOT_CHECKABLE, WORDING, Answer, agree
 from clnbook.published import CLN, SOTA
 from clnlib.findings import BOXED
 from clnlib.metrics.localisation import MEAN, THRESHOLDS
@@ -18,7 +18,7 @@ ROUNDING = 0.0055  # of a mean of eight two-decimal cells, itself printed with t
 def methods_of_table1(p: Printed, family: str, number: int) -> Answer:
     """Methods of a family ("cln" or "sota") among the legible rows."""
     names = p.methods(family, 1)
-    return Answer(f"{len(names)}: {', '.join(names)}", agree(len(names) == number))
+    return Answer(f"{len(names)}: {', '.join(names)}", agree(len(names) == number, WORDING))
 
 
 def thresholds_of_table1(p: Printed, number: int) -> Answer:
