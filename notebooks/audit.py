@@ -36,7 +36,8 @@ from clnbook import style
 
 plt.rcParams.update(style.rc())
 claims = ledger.compute()
-findings = main_findings.compute(claims)
+explained = explanations.explanations()
+findings = main_findings.compute(claims, explained)
 print(f"{len(claims)} statements, {claims['claim'].nunique()} different claims")
 
 # %%
@@ -102,8 +103,8 @@ _ = ledger.draw_beside(table, axes).set_xlabel("decay from T = 0.1 to 0.7, per c
 # %% [markdown]
 # ## Which test set?
 #
-# Taken as the result of one run, an accuracy over n boxes is a whole number of boxes over n. Printed with two decimals, a column of
-# accuracies therefore admits few n. Below, every n from 5 to 60 that could have printed all legible
+# Taken as the result of one run, an accuracy over n boxes is a whole number of boxes over n. Printed
+# with two decimals, a column of accuracies therefore admits few n. Below, every n from 5 to 60 that could have printed all legible
 # cells of a variant and finding; large points also give the printed means of the eight findings.
 # The dotted line is 20 % of the finding's boxes. One test set under all variants, grouped by true
 # finding, would put six points above each other.
@@ -132,7 +133,8 @@ style.page(testsets.totals(), "")
 
 # %% [markdown]
 # Three rows are left out though their printed mean fits their cells: two for a damaged label, one
-# because a cell rises with T, as one value rounded in two ways would. `boxes_fit`: whether its variant admits 197 boxes with the row as printed.
+# because a cell rises with T, as one value rounded in two ways would. `boxes_fit`: whether its variant
+# admits 197 boxes with the row as printed.
 
 # %%
 style.page(robustness.left_out(), "Rows left out whose mean fits")
@@ -174,7 +176,7 @@ style.page(robustness.null_simulation(), "").format("{:.2f}")
 # independent errors are a little too low.
 
 # %%
-style.page(explanations.explanations(), "").format({"probability": "{:.1g}"}, na_rep="–")
+style.page(explained, "").format({"probability": "{:.1g}"}, na_rep="–")
 
 # %% [markdown]
 # ## What such class sizes mean

@@ -1,4 +1,4 @@
-"""Write the audit's ledger, every claim of the paper computed again, as a CSV file.
+"""Write the audit's ledger, the paper's claims computed again, as a CSV file.
 
 python scripts/write_ledger.py ledger.csv
 """

@@ -11,7 +11,15 @@ import pytest
 import yaml
 
 from clnbook import published
-from clnbook.audit import claims, ledger, main_findings, network, printed, significance
+from clnbook.audit import (
+    claims,
+    explanations,
+    ledger,
+    main_findings,
+    network,
+    printed,
+    significance,
+)
 from clnbook.audit.localisation import wins
 from clnbook.audit.verdicts import (
     ACCUSING,
@@ -262,7 +270,7 @@ def test_summary(table):
 
 def test_main_findings(table):
     """Five findings, each one sentence whose claims are in the ledger."""
-    findings = main_findings.compute(table)
+    findings = main_findings.compute(table, explanations.explanations(draws=100))
     assert len(findings) == 5
     for title, text, ids in findings:
         assert title and text.endswith(".") and re.search(r"\d", text)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 SEEDS = tuple(range(30))
-"""Of the splits that numbers are means over: of two, a mean is off by several per cent."""
+"""Of the splits that numbers are means over."""
 
 
 def leakage(split: pd.DataFrame) -> pd.DataFrame:

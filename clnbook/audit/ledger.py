@@ -1,4 +1,4 @@
-"""The audit's ledger: every claim of the paper, computed again. Arithmetic, no motives."""
+"""The audit's ledger: the paper's claims, a row each, computed again."""
 
 from html import escape
 from typing import TYPE_CHECKING
@@ -31,12 +31,11 @@ def compute() -> pd.DataFrame:
     DataFrame
         Text columns: `id`; `section`; `quote` (verbatim, at most 12 words); `claim` (the
         statement in plain words); `printed` (the value in the paper, empty for a statement
-        without a value); `recomputed`; `verdict` (of `verdicts.VERDICTS`); `note` (innocent
-        explanations first); `changes` (what a differing answer changes: "nothing", "a detail", "a
-        conclusion"); `issue` (the id of the first row that says the same); `evidence`;
-        `function` (dotted name of the function that computed
-        the row) and `line` (its `file:line`); `needs` (the notebook that has the data, for
-        "needs data").
+        without a value); `recomputed`; `verdict` (of `verdicts.VERDICTS`); `note`; `changes` (what
+        a differing answer changes: "nothing", "a detail", "a conclusion"); `issue` (the id of the
+        first row that says the same); `evidence`; `function` (dotted name of the function that
+        computed the row) and `line` (its `file:line`); `needs` (the notebook that has the data,
+        for "needs data").
 
     Raises
     ------
@@ -118,16 +117,16 @@ def html(table: pd.DataFrame) -> str:
 
 def _row(row: dict[str, str]) -> str:
     """A line of the ledger from escaped texts."""
-    number = VERDICTS.index(row["verdict"])
+    colour = COLOURS[row["verdict"]]
     more = {"In plain words": row["claim"], "Rests on": row["evidence"], "Code": row["line"]}
     more |= {"It changes": row["changes"]} if row["changes"] else {}
     more |= {"Notebook with the data": row["needs"]} if row["needs"] else {}
-    opened = "".join(f"<br><b>{name}:</b> {text}" for name, text in more.items())
+    opened = "<br>".join(f"<b>{name}:</b> {text}" for name, text in more.items())
     cells = (
-        f'<span class="chip chip-{number}">{row["verdict"]}</span><br>'
+        f'<span class="chip" style="border-color: {colour}">{row["verdict"]}</span><br>'
         f'<a href="#{row["id"]}">{row["id"]}</a>',
         row["section"],
-        f"“{row['quote']}”<details><summary>more</summary>{opened[4:]}</details>",
+        f"“{row['quote']}”<details><summary>more</summary>{opened}</details>",
         " → ".join(filter(None, (row["printed"], row["recomputed"]))),
         row["note"],
     )

@@ -114,7 +114,7 @@ def resolution(_: Printed) -> Answer:
 def official_parts(_: Printed) -> Answer:
     """NIH's lists: `train_val_list.txt` and `test_list.txt`."""
     lists = published.official_lists()["images"]
-    parts = [part for name in lists.index for part in name.split("_") if "." not in part]
+    parts = "_".join(name.removesuffix("_list.txt") for name in lists.index).split("_")
     named = " and ".join(f"{name} ({number:,})" for name, number in lists.items())
     note = "The first list holds training and validation together; how it was divided is not told."
     return Answer(f"{len(lists)} lists: {named}", agree(len(parts) == 3), note)
