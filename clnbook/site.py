@@ -17,6 +17,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from clnbook.jobs import FRESH
 from clnbook.pages import SWITCH
 from clnlib import io, paths, runs
@@ -65,6 +67,7 @@ def setup(app: Any) -> dict[str, bool]:
     app.connect("html-page-context", linked)
     app.connect("html-page-context", unit_said)
     app.connect("html-page-context", downloads)
+    app.connect("html-page-context", foot)
     app.connect("html-page-context", without_thebe, priority=900)
     app.connect("html-collect-pages", sources)
     app.connect("html-collect-pages", plotting)
@@ -156,6 +159,32 @@ def of_old_unit(study: Sequence[Run], method: str) -> str:
         "choice of ours that the paper does not make: such heads may die. "
         f'New runs count in pixels (<a href="{method}">method</a>).'
         "</p></div>"
+    )
+
+
+def foot(app: Any, name: str, template: str, context: dict[str, Any], tree: Any) -> None:
+    """Say below every page which version it shows, and how to cite it."""
+    context["theme_extra_footer"] = version_and_citation()
+
+
+@functools.cache
+def version_and_citation() -> str:
+    """Version, commit, licence and a folded BibTeX entry, in HTML, from `CITATION.cff` and git."""
+    work = yaml.safe_load((paths.CHECKOUT / "CITATION.cff").read_text(encoding="utf-8"))
+    made = runs.environment()
+    commit = f", commit {made['commit'][:7]}" if made["commit"] else ""
+    commit += " with changes" if made["dirty"] else ""
+    authors = " and ".join(f"{{{author['name']}}}" for author in work["authors"])
+    version = f"{work['version']}{commit}"
+    entry = (
+        "@software{cln-companion,\n"
+        f"  title = {{{work['title']}}},\n  author = {{{authors}}},\n"
+        f"  version = {{{version}}}\n}}"
+    )
+    return (
+        f"<p>Version {escape(version)} · {escape(work['license'])} licence</p>"
+        f"<details><summary>Cite this</summary><p>{escape(work['message'])}</p>"
+        f"<pre>{escape(entry)}</pre></details>"
     )
 
 

@@ -22,12 +22,14 @@ import matplotlib.pyplot as plt
 from IPython.display import Markdown, display
 
 from clnbook.audit import (
+    ablation,
     blind,
     explanations,
     leakage,
     ledger,
     main_findings,
     network,
+    printed,
     robustness,
     testsets,
     uncertainty,
@@ -54,7 +56,7 @@ _ = ledger.draw_summary(ledger.summary(claims), axes)
 style.page(ledger.issues(claims), "Points by what they change")
 
 # %% [markdown]
-# ## The five findings that matter most
+# ## The findings that matter most
 
 
 # %% mystnb={"image": {"alt": "Stacked bars: verdicts of the claims of each section of the paper."}}
@@ -79,8 +81,13 @@ tell(2)
 figure, axes = plt.subplots(figsize=(3.5, 2.6), layout="constrained")
 _ = testsets.draw_sizes_of_boxes(testsets.sizes_of_boxes(), testsets.fifth(), axes)
 
-# %% mystnb={"image": {"alt": "Two-sided p of each method on a logarithmic axis: most exact ones lie left of the dotted line at the level of the test, those after Holm's adjustment right of it."}}
+# %% mystnb={"image": {"alt": "Mean AUC per variant: the least and most over \u03bb with a line between, and the value of Table 2; for two variants Table 2's value is the right end of the line."}}
 tell(3)
+figure, axes = plt.subplots(figsize=(3.5, 2.4), layout="constrained")
+_ = ledger.draw_beside(ablation.beside_ranges(printed.read()), axes).set_xlabel("mean AUC")
+
+# %% mystnb={"image": {"alt": "Two-sided p of each method on a logarithmic axis: most exact ones lie left of the dotted line at the level of the test, those after Holm's adjustment right of it."}}
+tell(4)
 from clnbook.significance import accuracy_by_threshold, auc_claims, claims_tally, styled_by_threshold
 
 auc = auc_claims()
@@ -89,7 +96,7 @@ ledger.draw_beside(auc[["exact", "Holm"]], axes).set(xscale="log", xlabel="two-s
 _ = axes.axvline(0.05, color=style.BLIND, lw=0.8, ls=":")
 
 # %% mystnb={"image": {"alt": "Printed and recomputed decays in per cent, a line between the two where they differ."}}
-tell(4)
+tell(5)
 decays = {
     "decay-ouyang": "Ouyang et al.",
     "decay-vit": "ViT-based",

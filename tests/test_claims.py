@@ -12,6 +12,7 @@ import yaml
 
 from clnbook import published
 from clnbook.audit import (
+    ablation,
     claims,
     explanations,
     ledger,
@@ -269,12 +270,21 @@ def test_summary(table):
 
 
 def test_main_findings(table):
-    """Five findings, each one sentence whose claims are in the ledger."""
+    """Six findings, each with numbers, whose claims are in the ledger."""
     findings = main_findings.compute(table, explanations.explanations(draws=100))
-    assert len(findings) == 5
+    assert len(findings) == 6
     for title, text, ids in findings:
         assert title and text.endswith(".") and re.search(r"\d", text)
         assert set(ids) <= set(table["id"])
+
+
+def test_auc_beside_its_ranges():
+    """Table 2's mean AUC lies in each printed range over λ; it is the upper end of two."""
+    beside = ablation.beside_ranges(printed.read())
+    least, most = beside["least over λ"], beside["most over λ"]
+    assert beside["Table 2"].between(least, most).all()
+    top = beside.index[beside["Table 2"] == most]
+    assert set(top) == {published.VARIANTS["efficientnetb4"], published.VARIANTS["resnet50v2"]}
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from urllib.parse import unquote, urldefrag
 
 import nbformat
 import pytest
+import yaml
 from bs4 import BeautifulSoup
 from records import run_of
 
@@ -288,6 +289,18 @@ def test_downloads_are_linked_only_where_they_exist(tmp_path, small_site):
     assert _offered(soup) == ["_downloads/a&b.html"]
     assert [file.name for file in (html / "_downloads").iterdir()] == ["a&b.html"]
     assert (html / "_downloads" / "a&b.html").read_text() == "newer"
+
+
+@pytest.mark.slow
+def test_the_foot_of_a_page(site):
+    """Every page says its version, and how to cite it as CITATION.cff has it."""
+    work = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    commit = runs.environment()["commit"]
+    for page in ("index.html", "audit.html", "results/phantom/localisation.html"):
+        foot = BeautifulSoup((site / page).read_text(), "html.parser").select_one(".extra_footer")
+        assert f"Version {work['version']}" in foot.p.get_text()
+        assert work["title"] in foot.pre.get_text()
+        assert commit is None or commit[:7] in foot.p.get_text()
 
 
 @pytest.mark.slow

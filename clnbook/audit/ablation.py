@@ -3,6 +3,8 @@
 from collections import Counter
 from math import sqrt
 
+import pandas as pd
+
 from clnbook import published
 from clnbook.audit.printed import CHEXNET, Printed
 from clnbook.audit.verdicts import NEEDS_DATA, NOT_CHECKABLE, QUALIFIED, Answer, agree
@@ -17,6 +19,19 @@ def _ranges() -> dict[str, tuple[float, float, float]]:
     table = published.lambda_ranges()
     names = [published.VARIANTS[backbone] for backbone in table.index]
     return dict(zip(names, table.itertuples(index=False, name=None), strict=True))
+
+
+def beside_ranges(p: Printed) -> pd.DataFrame:
+    """Table 2's mean AUC of each variant beside the ends of its printed range over λ.
+
+    Returns
+    -------
+    DataFrame
+        Index the variants; columns `Table 2`, `least over λ`, `most over λ`.
+    """
+    rows = {m: (p.auc[m, MEAN], low, high) for m, (low, high, _) in _ranges().items()}
+    columns = ["Table 2", "least over λ", "most over λ"]
+    return pd.DataFrame.from_dict(rows, orient="index", columns=columns)
 
 
 def auc_range(p: Printed, model: str) -> Answer:

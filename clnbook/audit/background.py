@@ -1,11 +1,19 @@
 """Claims on other work (section 1), and those whose number the paper does not print."""
 
-from clnbook.audit.printed import OUYANG, VIT, WANG, Printed
+from clnbook.audit.printed import OUYANG, RAJPURKAR, VIT, WANG, Printed
 from clnbook.audit.verdicts import NEEDS_DATA, NOT_CHECKABLE, Answer, agree
+from clnlib.findings import BOXED
 from clnlib.metrics.localisation import MEAN, THRESHOLDS
 
 # Table 3 of Wang et al., arXiv:1705.02315v5, ResNet-50: AUC of the eight findings of ChestX-ray8.
 WANG_RESNET = (0.7069, 0.8141, 0.7362, 0.6128, 0.5609, 0.7164, 0.6333, 0.7891)
+
+# AUC of the eight boxed findings, in BOXED's order, as the README of github.com/arnoweng/CheXNet
+# quotes two other works (commit 3d45ee7).
+QUOTED = {
+    WANG: (0.716, 0.807, 0.784, 0.609, 0.706, 0.671, 0.633, 0.806),
+    RAJPURKAR: (0.8094, 0.9248, 0.8638, 0.7345, 0.8676, 0.7802, 0.7680, 0.8887),
+}
 
 
 def unprinted(_: Printed) -> Answer:
@@ -40,10 +48,25 @@ def wang_auc(p: Printed, value: float) -> Answer:
     return Answer(f"{mean:.1%} in Table 2", agree(round(mean, 3) == value, NOT_CHECKABLE), note)
 
 
+def quoted_rows(p: Printed) -> Answer:
+    """Cells of Table 2's Wang and Rajpurkar rows that a public README quotes from those works."""
+    same = {
+        name: sum(p.auc[name, f] == round(auc, 2) for f, auc in zip(BOXED, row, strict=True))
+        for name, row in QUOTED.items()
+    }
+    note = (
+        "Of which images the rows of published methods are is not told. A row quoted from its "
+        "method's paper is of that paper's test images; why the other row's cells are not those "
+        "quoted we do not know. Looked up on 27 November 2026."
+    )
+    told = "; ".join(f"{name}: {number} of {len(BOXED)}" for name, number in same.items())
+    return Answer(f"cells as quoted elsewhere: {told}", NOT_CHECKABLE, note)
+
+
 def chexnet_auc(p: Printed, value: float) -> Answer:
     """The mean that six other findings must have for Table 2's eight to fit section 1's 14."""
-    eight = sum(v for (m, f), v in p.auc.items() if m == "Rajpurkar et al." and f != MEAN)
-    mean = p.auc["Rajpurkar et al.", MEAN]
+    eight = sum(v for (m, f), v in p.auc.items() if m == RAJPURKAR and f != MEAN)
+    mean = p.auc[RAJPURKAR, MEAN]
     rest = (14 * value - eight) / 6
     note = f"Table 2 prints {mean:.3f} over eight findings, which the 14 can include."
     return Answer(f"fits if the other six average {rest:.3f}", NOT_CHECKABLE, note)

@@ -11,7 +11,9 @@ from clnlib.metrics.localisation import MEAN, THRESHOLDS
 RESNET, MOBILENET = published.VARIANTS["resnet50v2"], published.VARIANTS["mobilenetv3small"]
 EFFICIENTNET, INCEPTION = published.VARIANTS["efficientnetb4"], published.VARIANTS["inceptionv3"]
 XCEPTION, CHEXNET = published.VARIANTS["xception"], published.VARIANTS["chexnet"]
-OUYANG, VIT, WANG = "Ouyang et al.", "ViT-based", "Wang et al."  # of section 1 and Tables 1, 2
+# Published methods that section 1 names, as Tables 1 and 2 have them.
+OUYANG, RAJPURKAR, VIT = "Ouyang et al.", "Rajpurkar et al.", "ViT-based"
+WANG = "Wang et al."
 
 
 class Printed(NamedTuple):
