@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from sphinx.util.inspect import signature, stringify_signature
 
 from clnbook.jobs import FRESH
 from clnbook.pages import SWITCH
@@ -64,6 +65,7 @@ def setup(app: Any) -> dict[str, bool]:
     app.connect("config-inited", buttons)
     app.connect("env-get-outdated", outdated)
     app.connect("source-read", switched)
+    app.connect("autodoc-process-signature", constructed)
     app.connect("html-page-context", linked)
     app.connect("html-page-context", unit_said)
     app.connect("html-page-context", downloads)
@@ -92,6 +94,15 @@ def outdated(app: Any, env: Any, added: set[str], changed: set[str], removed: se
     moved = any(name.startswith("results/") for name in added | removed)
     results = [name for name in env.found_docs if moved and name.startswith("results/")]
     return [*results, app.config.root_doc]
+
+
+def constructed(app: Any, what: str, name: str, obj: Any, options: Any, *said: Any) -> Any:
+    """The arguments of a class whose base stands for Keras', which is not imported here."""
+    if what == "class" and said[0] == "(*args, **kwargs)":
+        return stringify_signature(
+            signature(obj.__init__, bound_method=True), show_annotation=False
+        ), said[1]
+    return None
 
 
 def switched(app: Any, name: str, source: list[str]) -> None:
