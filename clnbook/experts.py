@@ -206,7 +206,10 @@ def _head(t: float) -> str:
 
 @functools.cache
 def ceiling_samples() -> NDArray[np.float64]:
-    """`ceiling`, and the same for every resample of the images: (1 + `RESAMPLES`, T)."""
+    """The mean of `ceilings` and the same for every resample of the images: (1 + `RESAMPLES`, T).
+
+    Readers of VinDr-CXR count as they stand, so that an interval from this is over images alone.
+    """
     rows = overlaps()
     found = {
         source: samples(rows.query("source == @source and convention == @convention"))
@@ -216,14 +219,20 @@ def ceiling_samples() -> NDArray[np.float64]:
     return bootstrap.mean_defined(np.stack(each, axis=-1))
 
 
-def ceiling() -> pd.Series:
-    """The mean IoU accuracy of radiologists among themselves, by T.
+def ceilings() -> pd.DataFrame:
+    """The IoU accuracy of radiologists among themselves: the share of pairs of boxes above T.
 
-    The unweighted mean over the paper's findings of the share of pairs of boxes above T; which
-    source stands for which finding, `CEILING` says. Readers of VinDr-CXR count as they stand,
-    so its interval (from `ceiling_samples`) is over images alone.
+    Returns
+    -------
+    DataFrame
+        The paper's findings and their unweighted mean down, T across. Which source stands for
+        which finding, `CEILING` says.
     """
-    return pd.Series(ceiling_samples()[0], pd.Index(THRESHOLDS, name="T"), name="experts")
+    boxes = overlaps().set_index(["source", "convention", "finding"])["iou"].sort_index()
+    each = {f: boxes.loc[source, MAIN[source], name] for f, (source, name) in CEILING.items()}
+    table = pd.DataFrame({t: {f: (iou > t).mean() for f, iou in each.items()} for t in THRESHOLDS})
+    table.loc[MEAN] = table.mean()
+    return table
 
 
 def perfect(rows: pd.DataFrame) -> pd.DataFrame:

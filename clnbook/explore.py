@@ -12,12 +12,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from clnbook import blind_boxes, classification, localisation, names
-from clnbook.summary import ACCURACY, BLIND_BOX
+from clnbook import blind_boxes, classification, experts, localisation, names, published
+from clnbook.summary import ACCURACY, BLIND_BOX, dead_coordinates
 from clnlib import paths, runs
 from clnlib.data import sources
 from clnlib.io import write_text
 from clnlib.metrics import bootstrap
+from clnlib.metrics.boxes import iou
 from clnlib.metrics.localisation import MEAN, THRESHOLDS
 from clnlib.runs import PREDICTED_BOX, TRUE_BOX, Run
 
@@ -42,7 +43,9 @@ def explored(study: Sequence[Run], resamples: int = bootstrap.RESAMPLES) -> dict
     -------
     dict
         For JSON, numbers rounded to three decimals and None for what is missing: `thresholds`;
-        `findings`, the mean last; `runs`, as `_run` has them; `examples`, by split, per box its
+        `findings`, the mean last; `runs`, as `_run` has them; `experts`, the radiologists'
+        agreement, None where the findings are not the paper's; `paper`, by backbone the printed
+        variant's accuracy, both findings by T; `examples`, by split, per box its
         `finding`, `true` and `blind` box (relative `xyxy`) and `pixels`, a data address, which
         only drawn images have.
     """
@@ -58,24 +61,42 @@ def explored(study: Sequence[Run], resamples: int = bootstrap.RESAMPLES) -> dict
         "thresholds": list(THRESHOLDS),
         "findings": findings,
         "runs": lines,
+        "experts": _experts(findings),
+        "paper": {run.parameters.backbone: _printed(run, findings) for run in study},
         "examples": examples,
     }
 
 
 def _run(run: Run, label: str, findings: Sequence[str], resamples: int) -> dict[str, Any]:
-    """A run's name and numbers: per finding AUC, and per T accuracy, with the blind box's."""
+    """A run's name, dead coordinates and share of empty boxes; its numbers and the blind box's."""
     auc = classification.table(run, resamples=resamples).set_index("finding")
     table = localisation.table(run, resamples=resamples)
     table = table[table["quantity"] == ACCURACY].set_index(["finding", "T"])
     cells = pd.MultiIndex.from_product([findings, THRESHOLDS])
+    boxes = run.part("test")[PREDICTED_BOX].clip(0, 1)
     accuracy = table[VALUES + BLIND_VALUES].astype(float).reindex(cells).to_numpy()
     return {
         "label": label,
         "backbone": run.parameters.backbone,
         "lam": run.train.lam,
+        "dead": dead_coordinates(run),
+        "empty": round(float((iou(boxes, boxes) == 0).mean()), 3),
         "auc": _numbers(auc[VALUES].astype(float).reindex(findings).to_numpy()),
         "accuracy": _numbers(accuracy.reshape(len(findings), len(THRESHOLDS), -1)),
     }
+
+
+def _experts(findings: Sequence[str]) -> Any:
+    table = experts.ceilings()
+    return _numbers(table.loc[findings].to_numpy()) if set(findings) == {*table.index} else None
+
+
+def _printed(run: Run, findings: Sequence[str]) -> Any:
+    """Table 1's legible cells of the variant with a run's backbone: findings by T."""
+    rows = published.of_variant(published.legible(), run.parameters.backbone, run.findings)
+    cells = rows.set_index(["finding", "T"])["value"].astype(float)
+    every = pd.MultiIndex.from_product([findings, THRESHOLDS])
+    return _numbers(cells.reindex(every).to_numpy().reshape(len(findings), len(THRESHOLDS)))
 
 
 def _shown(run: Run) -> pd.DataFrame:

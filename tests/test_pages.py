@@ -10,13 +10,15 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import nbformat
+import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
 
-from clnbook import classification, explore, jobs, pages, publish, site
+from clnbook import classification, explore, jobs, pages, publish, published, site, summary
 from clnlib import io, paths, runs
 from clnlib.errors import InputError
+from clnlib.findings import BOXED
 from clnlib.metrics import localisation as metrics
 from clnlib.parameters import Prepare
 
@@ -336,6 +338,11 @@ def test_explore_tells_the_numbers_of_the_pages(small_run):
     test = small_run.part("test")
     accuracy = metrics.iou_accuracy(test, small_run.findings)[metrics.MEAN]
     assert [cell[0] for cell in run["accuracy"][-1]] == [round(v, 3) for v in accuracy]
+    assert run["dead"] == summary.dead_coordinates(small_run) and 0 <= run["empty"] <= 1
+    assert np.array(data["experts"]).shape == (len(BOXED) + 1, len(metrics.THRESHOLDS))
+    printed = published.legible().query("method == @published.VARIANTS[@run['backbone']]")
+    top = printed.query("finding == 'Mean' and T == 0.2")["value"].item()
+    assert data["paper"][run["backbone"]][-1][1] == top
     examples = data["examples"][run["split"]]
     assert names[-1] == metrics.MEAN and len(run["boxes"]) == len(examples) > 0
     assert all(e["pixels"].startswith("data:image/jpeg") for e in examples)

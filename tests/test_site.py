@@ -423,19 +423,48 @@ def test_the_explorer_follows_the_reader(site, browser):
         run = next(run for run in study["runs"] if run["label"] == shown)
         for at in (0, len(study["thresholds"]) - 1):
             page.fill("input[name=threshold]", str(at))
-            numbers = page.inner_text(".explore-numbers tbody")
+            numbers = page.inner_text(".explore-numbers table")
             value = run["accuracy"][0][at][0]
             assert f"T = {study['thresholds'][at]:g}" in numbers
             assert value is None or f"{value + 1e-9:.2f}" in numbers
         drawn = page.evaluate("document.querySelector('.explore-chart').data.map((d) => d.y)")
         assert drawn[5] == [row[0] for row in run["accuracy"][0]]  # after two edges of its band
+        beside = [
+            study["paper"][run["backbone"]][0],
+            *([study["experts"][0]] * bool(study["experts"])),
+        ]
+        assert all(values in drawn for values in beside if any(v is not None for v in values))
         points = page.locator(".explore-chart path.point").count()
-        assert points == sum(row[k] is not None for row in run["accuracy"][0] for k in (0, 3))
+        assert points == sum(v is not None for values in (drawn[2], *drawn[5:]) for v in values)
         told = page.locator(".explore-examples figcaption").all_inner_texts()
         assert told and all(study["findings"][0] in text for text in told)
         images = page.locator(".explore-examples image").count()
         assert images == (len(told) if drawn_images else 0)
     assert not troubles
+
+
+@pytest.mark.slow
+def test_a_view_of_the_explorer_can_be_sent(site, browser):
+    """It opens on a living run, says of a dead one why, and its address brings a choice back."""
+    page, troubles = _open(browser, site, 390, "dark")
+    page.goto((site / "explore.html").as_uri())
+    data = page.evaluate("window.clnExplore")
+    assert page.locator(".explore-dead").is_hidden()
+    study, run = next((s, r) for s, each in data.items() for r in each["runs"] if r["dead"])
+    page.select_option("select[name=study]", study)
+    page.select_option("select[name=backbone]", run["backbone"])
+    page.select_option("select[name=lam]", str(run["lam"]))
+    if page.locator("select[name=run]").is_visible():
+        page.select_option("select[name=run]", label=run["label"])
+    other = next(r for r in data[study]["runs"] if r is not run)
+    page.select_option("select[name=beside]", label=other["label"])
+    assert f"{run['dead']} of its 4 coordinates" in page.inner_text(".explore-dead")
+    seen = page.inner_text(".explore-numbers")
+    assert run["label"] in seen and "second run" in seen
+    again, more = _open(browser, site, 1280, "light")
+    again.goto(page.url)
+    assert again.inner_text(".explore-numbers") == seen
+    assert not troubles and not more
 
 
 @pytest.mark.slow

@@ -1,5 +1,5 @@
-/* The page "Explore": reads explore-data.js (written by `python -m clnlib.explore`), asks no server.
-   plotly.min.js comes from the Python package of that name (clnlib.site). */
+/* The page "Explore": reads explore-data.js (written by `python -m clnbook.explore`), asks no server.
+   plotly.min.js comes from the Python package of that name (clnbook.site). */
 "use strict";
 (function () {
   const data = window.clnExplore;
@@ -43,7 +43,12 @@
     fill(field("run"), runs.map((r) => study.runs.indexOf(r)), runs.map((r) => r.label));
     field("run").parentElement.hidden = runs.length < 2;
     fill(field("finding"), study.findings);
-    return [study, study.runs[Number(field("run").value)]];
+    const run = study.runs[Number(field("run").value)];
+    const others = study.runs.filter((other) => other !== run);
+    fill(field("beside"), ["", ...others.map((r) => study.runs.indexOf(r))],
+      ["no second run", ...others.map((r) => r.label)]);
+    field("beside").parentElement.hidden = !others.length;
+    return [study, run, field("beside").value === "" ? null : study.runs[Number(field("beside").value)]];
   }
 
   const colour = (name) => getComputedStyle(root).getPropertyValue(name).trim();
@@ -57,13 +62,26 @@
         hoverinfo: "text", hovertext: rows.map((r) => `${name}: ${told(...r)}`) })];
   }
 
-  function chart(figure, thresholds, rows, at, name) {
-    figure.setAttribute("aria-label", `IoU accuracy against T, ${name}: the network and the box that `
-      + "never sees the image, with intervals; the numbers are in the table beside it");
+  /* A curve without an interval. */
+  function plain(name, tint, dash, thresholds, values) {
+    return { x: thresholds, y: values, mode: "lines+markers", line: { color: tint, dash, width: 1.5 },
+      marker: { size: 4 }, name, hoverinfo: "text", hovertext: values.map((v) => `${name}: ${told(v)}`) };
+  }
+
+  function chart(figure, study, run, beside, finding, at) {
+    const thresholds = study.thresholds, rows = run.accuracy[finding];
+    figure.setAttribute("aria-label", `IoU accuracy against T, ${study.findings[finding]}: the network `
+      + "and the box that never sees the image, with intervals, and what else is chosen; the numbers are "
+      + "in the table beside it");
     const axis = { gridcolor: colour("--pst-color-border"), zeroline: false, fixedrange: true };
+    const more = [["radiologists", "--cln-true", "dot", study.experts && study.experts[finding]],
+      ["paper", "--cln-paper", "dashdot", study.paper[run.backbone][finding]],
+      ["second run", "--cln-beside", "solid", beside && beside.accuracy[finding].map((r) => r[0])]]
+      .filter(([, , , values]) => values && values.some((v) => v != null));
     window.Plotly.react(figure, [
       ...series("blind box", colour("--cln-blind"), "dash", thresholds, rows.map((r) => r.slice(3))),
       ...series("network", colour("--cln-network"), "solid", thresholds, rows.map((r) => r.slice(0, 3))),
+      ...more.map(([name, tint, dash, values]) => plain(name, colour(tint), dash, thresholds, values)),
     ], {
       height: 290, margin: { l: 50, r: 10, t: 10, b: 45 }, showlegend: false, hovermode: "x",
       paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
@@ -75,19 +93,32 @@
     }, { displayModeBar: false, responsive: true });
   }
 
-  function numbers(run, finding, at, t) {
+  function numbers(study, run, beside, finding, at) {
     const cell = (text) => html("td", {}, text);
     const row = (head, ...texts) =>
       html("tr", {}, html("th", { scope: "row" }, head), ...texts.map(cell));
     const found = run.accuracy[finding][at];
-    const heads = ["", "network", "blind box"].map((h) =>
-      h ? html("th", { scope: "col" }, h) : html("td", {}));
+    const columns = [["network", told(...run.auc[finding]), told(...found.slice(0, 3))],
+      ["blind box", "–", told(...found.slice(3))]];
+    if (beside) columns.push(
+      ["second run", told(...beside.auc[finding]), told(...beside.accuracy[finding][at].slice(0, 3))]);
+    columns.push(["paper", "–", told(study.paper[run.backbone][finding][at])]);
+    if (study.experts) columns.push(["radiologists", "–", told(study.experts[finding][at])]);
     return html("table", { className: "table" },
-      html("caption", {}, run.label),
-      html("thead", {}, html("tr", {}, ...heads)),
-      html("tbody", {},
-        row("AUC", told(...run.auc[finding]), "–"),
-        row(`IoU accuracy at T = ${t}`, told(...found.slice(0, 3)), told(...found.slice(3)))));
+      html("caption", {}, run.label + (beside ? `; second run: ${beside.label}` : "")),
+      html("thead", {}, html("tr", {}, ...["", "AUC", `IoU accuracy at T = ${study.thresholds[at]}`]
+        .map((h) => (h ? html("th", { scope: "col" }, h) : html("td", {}))))),
+      html("tbody", {}, ...columns.map((texts) => row(...texts))));
+  }
+
+  /* Why a run finds little: coordinates that are 0 on every test image. */
+  function dead(run) {
+    const part = root.querySelector(".explore-dead");
+    part.hidden = !run.dead;
+    part.textContent = run.dead ? `${run.empty === 1 ? "This box head is dead" : "A part of this box head is dead"}: `
+      + `${run.dead} of its 4 coordinates are 0 on every test image, and ${Math.round(100 * run.empty)} % of its `
+      + "boxes are empty. A ReLU output that is 0 on every image has no gradient to come back by; the page "
+      + "“losses” shows how that happens." : "";
   }
 
   const area = ([x1, y1, x2, y2]) => Math.max(0, x2 - x1) * Math.max(0, y2 - y1);
@@ -117,30 +148,70 @@
         said("network", box), html("br"), said("blind box", rows.blind)));
   }
 
+  const FIELDS = ["study", "backbone", "lam", "run", "beside", "finding", "threshold"];
+
+  /* The address holds the choice: runs by their names, for their order may change. */
+  function keep(study) {
+    const value = (name) => (["run", "beside"].includes(name)
+      ? (study.runs[Number(field(name).value || -1)] || { label: "" }).label : field(name).value);
+    const words = FIELDS.map((name) => [name, value(name)]).filter(([, text]) => text);
+    history.replaceState(null, "", "#" + new URLSearchParams(words));
+  }
+
+  /* Choose what the address says; what it does not say, or what is not there, stays. */
+  function recall() {
+    const words = new URLSearchParams(location.hash.slice(1));
+    for (const name of FIELDS) {
+      const [study] = chosenRun();
+      const text = words.get(name);
+      const index = study.runs.findIndex((r) => r.label === text);
+      const value = ["run", "beside"].includes(name) ? String(index) : text;
+      const options = [...(field(name).options || [{ value }])].map((option) => option.value);
+      if (text && options.includes(value)) field(name).value = value;
+    }
+  }
+
+  /* The phantom, if it is there, and of a study the living run that finds most. */
+  function begin() {
+    fill(field("study"), Object.keys(data));
+    if (data.phantom) field("study").value = "phantom";
+    const [study] = chosenRun();
+    const found = (run) => (run.dead ? -1 : run.accuracy.at(-1)[2][0]);
+    const best = study.runs.reduce((a, b) => (found(b) > found(a) ? b : a));
+    field("backbone").value = best.backbone;
+    chosenRun();
+    field("lam").value = best.lam;
+    chosenRun();
+    field("run").value = study.runs.indexOf(best);
+    field("finding").selectedIndex = field("finding").options.length - 1;
+    field("threshold").max = study.thresholds.length - 1;
+    field("threshold").value = 2;
+  }
+
   function draw() {
-    const [study, run] = chosenRun();
+    const [study, run, beside] = chosenRun();
     const slider = field("threshold");
     slider.max = study.thresholds.length - 1;
     const at = Number(slider.value), t = study.thresholds[at];
     const name = field("finding").value, finding = study.findings.indexOf(name);
     field("t").value = t;
     slider.setAttribute("aria-valuetext", `T = ${t}`);
-    chart(root.querySelector(".explore-chart"), study.thresholds, run.accuracy[finding], at, name);
-    root.querySelector(".explore-numbers").replaceChildren(numbers(run, finding, at, t));
+    dead(run);
+    chart(root.querySelector(".explore-chart"), study, run, beside, finding, at);
+    root.querySelector(".explore-numbers").replaceChildren(numbers(study, run, beside, finding, at));
     const all = study.examples[run.split].map((rows, k) => [rows, run.boxes[k]]);
     const mean = finding === study.findings.length - 1;
     const shown = mean ? all.filter(([rows], k) => k === all.findIndex(([r]) => r.finding === rows.finding))
       : all.filter(([rows]) => rows.finding === name);
     root.querySelector(".explore-examples")
       .replaceChildren(...shown.map(([rows, box]) => example(rows, box, t)));
+    keep(study);
   }
 
-  fill(field("study"), Object.keys(data));
-  if (data.phantom) field("study").value = "phantom";
-  chosenRun();
-  field("finding").selectedIndex = field("finding").options.length - 1;
-  field("threshold").value = 2;
+  begin();
+  recall();
   form.addEventListener("input", draw);
+  window.addEventListener("hashchange", () => { recall(); draw(); });
   new MutationObserver(draw).observe(document.documentElement, { attributeFilter: ["data-theme"] });
   draw();
 })();
