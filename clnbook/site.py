@@ -18,6 +18,8 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from sphinx.errors import PycodeError
+from sphinx.pycode import ModuleAnalyzer
 from sphinx.util.inspect import signature, stringify_signature
 
 from clnbook.jobs import FRESH
@@ -73,6 +75,8 @@ def setup(app: Any) -> dict[str, bool]:
     app.connect("html-page-context", without_thebe, priority=900)
     app.connect("html-collect-pages", sources)
     app.connect("html-collect-pages", plotting)
+    for name in ("keras", "keras.utils"):  # else autodoc imports them to read their source
+        ModuleAnalyzer.cache["module", name] = PycodeError("not read")
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
 
