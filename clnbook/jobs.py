@@ -16,7 +16,8 @@ from clnlib.parameters import (
 )
 
 EVALUATION = ("localisation", "classification", "baselines", "ablation", "significance")
-SITE = ("index", "data", "audit", "ledger", "losses", "complexity")  # pages of no study
+SITE = ("index", "report", "data", "audit", "ledger", "losses", "complexity")  # pages of no study
+TELLING = ("index", "report")  # those of them that tell of every study's records
 EXECUTED = Path("build/notebooks")  # in the checkout: notebooks as papermill leaves them
 FRESH = Path("build/pages")  # in the checkout: this machine's pages, in folders as those of book/
 DRAWN = 12  # phantoms on the page about predicting

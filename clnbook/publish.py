@@ -50,7 +50,8 @@ def publish(study: str, imagenet: str | None = None) -> None:
             published(runs.read(paths.runs() / study / name), paths.results() / study)
     with _committed_records_alone():
         reading = [(study, name) for name in _reading(runs.study(study))]
-        _write(_execute([*reading, (pages.SITE, "index")]) | executed)
+        telling = [(pages.SITE, name) for name in jobs.TELLING]
+        _write(_execute([*reading, *telling]) | executed)
 
 
 def published(run: runs.Run, folder: Path) -> Path:

@@ -1,17 +1,27 @@
-"""Page `index`, the first: what is claimed, what the runs gave, what the audit says."""
+"""Pages `index`, the first, and `report`: what is claimed, what the runs gave, what print says."""
 
 from collections.abc import Sequence
 
 import pandas as pd
 
-from clnbook import names, published, yardsticks
+from clnbook import experts, names, published, yardsticks
 from clnbook.audit import ledger
-from clnbook.audit.verdicts import ACCUSING, QUALIFIED, REPRODUCED
+from clnbook.audit.verdicts import ACCUSING, NEEDS_DATA, NOT_CHECKABLE, QUALIFIED, REPRODUCED
 from clnbook.blind_boxes import AGNOSTIC, MEDOID
-from clnbook.summary import AUC, BLIND_BOX, MEAN_IOU, NETWORK, dead_coordinates, summary
+from clnbook.style import Page, page
+from clnbook.summary import (
+    ACCURACY,
+    AUC,
+    BLIND_BOX,
+    MEAN_IOU,
+    NETWORK,
+    dead_coordinates,
+    summary,
+)
 from clnbook.yardsticks import PREDICTED, SHUFFLED
 from clnlib.metrics import bootstrap
 from clnlib.metrics.classification import mean_auc
+from clnlib.metrics.localisation import MEAN, iou_accuracy
 from clnlib.runs import Run
 
 BEATEN = {
@@ -20,6 +30,8 @@ BEATEN = {
     AGNOSTIC: "than a fixed box for all images",
     MEDOID: "than a fixed box for the true finding, which the network is not told",
 }
+
+UNTESTED = "untested"
 
 
 def claimed() -> str:
@@ -33,6 +45,73 @@ def claimed() -> str:
         f"AUC of up to {auc['value']:.3f} ({auc['method']}) and boxes it with a mean IoU accuracy "
         f"of up to {box['value']:.3f} at T = 0.1 ({box['method']}), ahead of all compared methods."
     )
+
+
+def claims(real: Sequence[Run]) -> Page:
+    """The paper's main claims, each with the best number in print and the best of our runs.
+
+    Parameters
+    ----------
+    real
+        Finished runs on the real images; floor and ceiling are those of the first one's split.
+    """
+    at = {t: _accuracies(real, t) for t in (0.1, 0.7)}
+    areas = [mean_auc(run.part("test"), run.findings) for run in real]
+    blind = summary(real[0], resamples=1)[BLIND_BOX]
+    task = experts.task_ceiling(real[0].part("test"))
+    lines = {
+        f"Boxes: mean IoU accuracy, T = {t:g}": (
+            _best(published.legible().query("T == @t")),
+            f"{max(values):.3f}",
+            f"{blind[f'{ACCURACY}, T = {t}']:.3f}",
+            f"{experts.ceilings().loc[MEAN, t]:.3f}",
+            UNTESTED,
+        )
+        for t, values in at.items()
+    }
+    lines["Findings: mean AUC"] = (
+        _best(published.table2()),
+        f"{max(areas):.3f}",
+        "0.500",
+        f"{task[AUC]:.3f}",
+        UNTESTED,
+    )
+    table = ledger.compute()
+    points, decided = ledger.issues(table), ledger.summary(table.drop_duplicates("issue"))
+    lines["Arithmetic of its tables"] = (
+        f"{decided.drop([NOT_CHECKABLE, NEEDS_DATA]).sum()} claims that print decides",
+        f"{decided[REPRODUCED]} reproduced, {decided[QUALIFIED]} qualified",
+        "",
+        "",
+        f"{points.to_numpy().sum()} differ, {points['a conclusion'].sum()} about a conclusion",
+    )
+    columns = ["The paper's best", "Our best", "Floor", "Ceiling", "State"]
+    return page(
+        pd.DataFrame.from_dict(lines, orient="index", columns=columns),
+        "The best of six variants, and of our "
+        f"{len(real)} runs on real images, each chosen by these very numbers, so flattered. Floor: "
+        "a box that never sees the image but is told the finding; chance. Ceiling: radiologists' "
+        "boxes compared with each other, on other images; a network that names one finding an "
+        "image.",
+    )
+
+
+def seen(stage1: Sequence[Run]) -> str:
+    """How many images stage 1 learnt from, of how many, in words."""
+    numbers = [len(run.part("train")) for run in stage1]
+    listed = published.official_lists().loc["train_val_list.txt", "images"]
+    return f"{min(numbers):,} to {max(numbers):,} of {listed:,}"
+
+
+def _accuracies(real: Sequence[Run], t: float) -> list[float]:
+    return [iou_accuracy(run.part("test"), run.findings).loc[t, MEAN] for run in real]
+
+
+def _best(printed: pd.DataFrame) -> str:
+    """The largest printed mean of a CLN variant, and whose it is."""
+    rows = printed.query("finding == 'Mean' and family == 'cln'")
+    best = rows.loc[rows["value"].idxmax()]
+    return f"{best['value']:.3f}, {best['method']}"
 
 
 def on_phantom(runs: Sequence[Run], resamples: int = bootstrap.RESAMPLES) -> str:

@@ -12,7 +12,7 @@ from clnlib.data import sources
 from clnlib.errors import InputError
 from clnlib.metrics import localisation as metrics
 
-TARGET = Path(__file__).resolve().parents[1] / "docs" / "gallery.png"
+TARGET = Path(__file__).resolve().parents[1] / "book" / "_static" / "gallery.png"
 
 
 def main() -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from clnbook import names, published, start, summary
 from clnlib import runs
+from clnlib.metrics.localisation import MEAN, iou_accuracy
 from clnlib.runs import PREDICTED_BOX
 
 RESULTS = Path(__file__).resolve().parents[1] / "results"
@@ -53,6 +54,26 @@ def test_on_real_counts_runs_above_every_yardstick(real):
     assert text.startswith("2 runs, 1 of them with a box coordinate that is 0 on every test image")
     assert "mean IoU 0.000 to 1.000. " in text
     assert all(f"1 {words}" in text for words in start.BEATEN.values())
+
+
+def test_claims_are_the_best_in_print_and_of_the_runs(real):
+    """Best against best, between floor and ceiling; what was not run to the end is untested."""
+    table = start.claims(real).data
+    boxes = table.loc["Boxes: mean IoU accuracy, T = 0.7"]
+    found = [iou_accuracy(run.part("test"), run.findings).loc[0.7, MEAN] for run in real]
+    assert boxes["Our best"] == f"{max(found):.3f}" and boxes["State"] == start.UNTESTED
+    assert boxes["The paper's best"] == "0.538, CLN-MobileNetV3Small"
+    assert float(boxes["Floor"]) < float(boxes["Ceiling"])
+    assert table.loc["Findings: mean AUC", "The paper's best"].startswith("0.918, ")
+    points = start.ledger.issues(start.ledger.compute()).to_numpy().sum()
+    assert table.loc["Arithmetic of its tables", "State"].startswith(f"{points} differ, ")
+
+
+def test_seen_counts_training_images():
+    """The images that stage 1 was trained on, not those it was validated or tested on."""
+    stage1 = runs.study(str(RESULTS / "nih880-xception"), stage="finetune")
+    counted = sorted((run.predictions["part"] == "train").sum() for run in stage1)
+    assert start.seen(stage1) == f"{counted[0]:,} to {counted[-1]:,} of 86,524"
 
 
 def test_in_print_counts_claims():
