@@ -11,6 +11,7 @@ from pathlib import Path
 from urllib.parse import unquote, urldefrag
 
 import nbformat
+import numpy as np
 import pytest
 import yaml
 from bs4 import BeautifulSoup
@@ -465,6 +466,46 @@ def test_a_view_of_the_explorer_can_be_sent(site, browser):
     again.goto(page.url)
     assert again.inner_text(".explore-numbers") == seen
     assert not troubles and not more
+
+
+@pytest.mark.slow
+def test_the_dragged_boxes_have_the_losses_of_the_package(site, browser):
+    """Values and gradients in the browser are Keras' whether boxes overlap or not."""
+    from clnlib.model import losses
+
+    page, troubles = _open(browser, site, 390, "light")
+    page.goto((site / "playground.html").as_uri())
+    true = np.array([[0.3, 0.3, 0.7, 0.6]] * 5, "float32")
+    box = np.array(
+        [[0.2, 0.4, 0.55, 0.8], [0.8, 0.7, 0.9, 0.95], [0.35, 0.35, 0.6, 0.5], [0.1, 0.1, 0.9, 0.9],
+         [0.6, 0.4, 0.5, 0.55]], "float32"
+    )  # fmt: skip
+    words = {"iou": "1 − IoU", "giou": "GIoU", "ciou": "CIoU"}
+    call = "([w, a, b]) => [clnLosses.value(w, a, b), ...clnLosses.gradient(w, a, b)]"
+    for name, word in words.items():
+        pairs = zip(true.tolist(), box.tolist(), strict=True)
+        got = [page.evaluate(call, [word, *pair]) for pair in pairs]
+        value, slope = _value_and_gradient(losses.BOX_LOSSES[name], true, box)
+        assert np.allclose(got, np.column_stack([value, slope]), atol=2e-3), name
+    page.fill("input[name=predicted-2]", "0.1")
+    assert "The predicted box is empty" in page.inner_text("#playground p[aria-live]")
+    handle = page.locator("#playground rect.true").bounding_box()
+    page.mouse.move(handle["x"] + 20, handle["y"] + 20)
+    page.mouse.down()
+    page.mouse.move(handle["x"] + 50, handle["y"] + 20)
+    page.mouse.up()
+    assert float(page.input_value("input[name=true-0]")) > 0.3
+    assert not troubles
+
+
+def _value_and_gradient(loss, true, box):
+    """A box loss and its derivatives by the predicted box, by TensorFlow."""
+    import tensorflow as tf
+
+    with tf.GradientTape() as tape:
+        tape.watch(moved := tf.constant(box))
+        value = loss(tf.constant(true), moved)
+    return value.numpy(), tape.gradient(value, moved).numpy()
 
 
 @pytest.mark.slow
