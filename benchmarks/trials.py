@@ -19,7 +19,6 @@ from clnbook import names, publish, summary, yardsticks
 from clnbook.studies import Study, load_study
 from clnlib import paths, runs
 from clnlib.metrics.classification import mean_auc
-from clnlib.metrics.localisation import MEAN, mean_iou
 
 
 def main() -> None:
@@ -44,7 +43,8 @@ def main() -> None:
             publish.published(runs.read(done.parent), given.publish)
     found = [runs.read(done.parent) for done in sorted(folder.glob("*/done"))]
     trained = [run for run in found if run.stage == "train"]
-    for table in (_each(trained), summary.by_setting(trained)):
+    tables = _each(trained), summary.by_setting(trained), summary.by_kept_epoch(trained)
+    for table in tables:
         print(table.to_string(float_format="{:.3f}".format, na_rep="-"), end="\n\n")
 
 
@@ -60,29 +60,12 @@ def _each(found: list[runs.Run]) -> pd.DataFrame:
             "dead coordinates": summary.dead_coordinates(run),
             "AUC": mean_auc(test, run.findings),
             "mean IoU": iou.loc[summary.NETWORK, "value"],
-            **_kept(run),
             **{
                 f"less {s}": "{:+.3f} ({:+.3f} to {:+.3f})".format(*v)
                 for s, *v in apart.itertuples()
             },
         }
     return pd.DataFrame.from_dict(lines, orient="index")
-
-
-def _kept(run: runs.Run) -> dict[str, float]:
-    """AUC and mean IoU by the other epochs that a record keeps; none in an older record."""
-    file = run.folder / runs.EPOCHS
-    if not file.exists():
-        return {}
-    rows = dict(list(pd.read_parquet(file).query("part == 'test'").groupby("kept")))
-    return {
-        f"{what} by {name}": value
-        for name in ("box", "last")
-        for what, value in (
-            ("AUC", mean_auc(rows[name], run.findings)),
-            ("IoU", mean_iou(rows[name], run.findings)[MEAN]),
-        )
-    }
 
 
 def _train(study: Study, k: int, n: int) -> None:

@@ -13,10 +13,17 @@ from numpy.typing import NDArray
 from clnbook import blind_boxes, names
 from clnbook.style import Page, cells, page
 from clnlib.metrics import bootstrap
-from clnlib.metrics.classification import mean_auc_samples
-from clnlib.metrics.localisation import PAPER, THRESHOLDS, given_finding, samples
+from clnlib.metrics.classification import mean_auc, mean_auc_samples
+from clnlib.metrics.localisation import (
+    MEAN,
+    PAPER,
+    THRESHOLDS,
+    given_finding,
+    mean_iou,
+    samples,
+)
 from clnlib.parameters import Conventions
-from clnlib.runs import PREDICTED_BOX, Run
+from clnlib.runs import PREDICTED_BOX, Run, attached
 
 NETWORK, BLIND_BOX = "network", "blind box"
 AUC, ACCURACY, MEAN_IOU, BOX_ACC = "mean AUC", "IoU accuracy", "mean IoU", "MaxBoxAcc"
@@ -165,6 +172,43 @@ def by_setting(runs: Sequence[Run], conventions: Conventions = PAPER) -> pd.Data
 def dead_coordinates(run: Run) -> int:
     """How many of the four box coordinates are 0 on every test image, so have no gradient."""
     return int((run.part("test")[PREDICTED_BOX] == 0).all().sum())
+
+
+KEPT = {"best": "least total", "box": "least box loss", "last": "last"}
+"""The epochs whose predictions a record holds, by the validation loss that names them."""
+
+
+def by_kept_epoch(runs: Sequence[Run]) -> pd.DataFrame:
+    """What the test part would give, had another epoch's weights been kept.
+
+    Returns
+    -------
+    DataFrame
+        A row per run whose record holds such predictions (no older one does) and of `KEPT`:
+        `run`, `kept`, `epoch`, `mean AUC` and `mean IoU`.
+    """
+    lines = []
+    for label, run in zip(names.labels(runs), runs, strict=True):
+        rows = attached(run, "epochs")
+        if rows is None:
+            continue
+        for kept, each in rows[rows["part"] == "test"].groupby("kept", sort=False):
+            numbers = mean_auc(each, run.findings), mean_iou(each, run.findings)[MEAN]
+            lines.append([label, KEPT[kept], run.provenance["kept_epochs"][kept], *numbers])
+    return pd.DataFrame(lines, columns=["run", "kept", "epoch", AUC, MEAN_IOU])
+
+
+def styled_kept(table: pd.DataFrame) -> Page:
+    """What `by_kept_epoch` gives as a table for a page: a line per run."""
+    texts = table.assign(**{name: table[name].map("{:.3f}".format) for name in (AUC, MEAN_IOU)})
+    wide = texts.pivot(index="run", columns="kept")[["epoch", AUC, MEAN_IOU]]
+    wide = wide.reindex(columns=list(KEPT.values()), level=1).loc[table["run"].unique()]
+    wide.columns = [f"{name}, {kept}" for name, kept in wide.columns]
+    return page(
+        wide.rename_axis(None),
+        "Test part, means over findings, by the epoch whose weights are kept: that of the least "
+        "total validation loss (the runs' own), of the least box loss, or the last one.",
+    )
 
 
 def _epoch_kept(run: Run) -> dict[str, float]:

@@ -50,6 +50,17 @@ summary.styled_settings(summary.by_setting(found, parameters))
 summary.overview(found, parameters)
 
 # %% [markdown]
+# ## Which epoch?
+#
+# The paper does not say which epoch's weights stage 2 keeps. By the total validation loss it can be an
+# early one: the cross-entropy overfits before the boxes have learnt. Records that hold the predictions of
+# other epochs, all but the oldest, show what these would give.
+
+# %%
+kept = summary.by_kept_epoch(found)
+summary.styled_kept(kept) if len(kept) else print("no record here holds other epochs")
+
+# %% [markdown]
 # ## What the boxes are worth
 #
 # One run per backbone, that of Table 1 below. A box can overlap the true one without any look at the

@@ -64,7 +64,7 @@ def test_filled_by_data_set():
     assert filled(dataset="nih880") == [224, 100, 1e-3, 4, False, None]
     assert filled(dataset="boxes.json") == [224, 100, 1e-3, 4, False, None]
     assert filled(dataset="phantom") == [80, 24, 1e-3, 8, True, 0.9]
-    assert filled(dataset="phantom", backbone="chexnet") == [80, 12, 1e-3, 8, True, 0.9]
+    assert filled(dataset="phantom", backbone="chexnet") == [80, 10, 3e-4, 8, False, 0.9]
     assert filled(dataset="phantom", backbone="inceptionv3") == [80, 16, 3e-4, 8, False, 0.9]
     assert Finetune(dataset="nih14").filled().epochs == 100
 

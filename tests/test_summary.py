@@ -1,5 +1,7 @@
 """Means beside the blind box are the metrics', with patients' intervals; seeds share a setting."""
 
+from pathlib import Path
+
 import numpy as np
 import oracle
 import pandas as pd
@@ -7,10 +9,14 @@ import pytest
 from records import FINDINGS, changed, run_of
 
 from clnbook import blind_boxes, classification, names, style, summary
+from clnlib import runs
 from clnlib.metrics import bootstrap
 from clnlib.metrics import localisation as metrics
+from clnlib.metrics.classification import mean_auc
 from clnlib.metrics.localisation import MEAN
 from clnlib.parameters import Conventions
+
+RESULTS = Path(__file__).resolve().parents[1] / "results"
 
 
 def test_summary():
@@ -96,6 +102,21 @@ def test_overview():
             columns = [line, f"{line} low", f"{line} high"]
             assert got.loc[(name, line), "T = 0.5"] == style.cell(*expected[columns])
     assert (got.xs("blind box", level=1)["mean AUC"] == "–").all()
+
+
+def test_by_kept_epoch():
+    """A row per epoch that a record holds, with its test numbers; an older record has none."""
+    run = runs.study(str(RESULTS / "phantom"), "*mobile*lam0.4*")[0]
+    old = runs.study(str(RESULTS / "nih880-pilot"), "*lam0.1*")[0]
+    got = summary.by_kept_epoch([run, old])
+    assert set(got["kept"]) == set(summary.KEPT.values()) and got["run"].nunique() == 1
+    best = got.set_index("kept").loc[summary.KEPT["best"]]
+    assert best["epoch"] == run.provenance["best_epoch"]
+    test = run.part("test")
+    assert best[summary.AUC] == pytest.approx(mean_auc(test, run.findings))
+    assert best[summary.MEAN_IOU] == pytest.approx(metrics.mean_iou(test, run.findings)[MEAN])
+    shown = summary.styled_kept(got).data
+    assert shown.iloc[0][f"epoch, {summary.KEPT['last']}"] == len(run.history)
 
 
 def test_by_setting():
