@@ -16,8 +16,17 @@ from clnlib.parameters import (
 )
 
 EVALUATION = ("localisation", "classification", "baselines", "ablation", "significance")
-SITE = ("index", "report", "data", "audit", "ledger", "losses", "complexity")  # pages of no study
-TELLING = ("index", "report")  # those of them that tell of every study's records
+SITE = (
+    "index",
+    "report",
+    "leaderboard",
+    "data",
+    "audit",
+    "ledger",
+    "losses",
+    "complexity",
+)  # pages of no study
+TELLING = ("index", "report", "leaderboard")  # those of them that tell of every study's records
 EXECUTED = Path("build/notebooks")  # in the checkout: notebooks as papermill leaves them
 FRESH = Path("build/pages")  # in the checkout: this machine's pages, in folders as those of book/
 DRAWN = 12  # phantoms on the page about predicting

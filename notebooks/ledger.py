@@ -14,6 +14,6 @@ from clnbook.audit import ledger
 claims = ledger.compute()
 print(f"{len(claims)} statements, {claims['claim'].nunique()} different claims")
 
-# %%
+# %% tags=["remove-input"]
 shown = {"text/html": ledger.html(claims), "text/csv": claims.to_csv(index=False)}
 display({"text/plain": f"{len(claims)} claims"} | shown, raw=True)

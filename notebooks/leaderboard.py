@@ -1,0 +1,24 @@
+# %% [markdown]
+# # Leaderboard
+#
+# Every published run, every printed method, the boxes that never see the image and radiologists' agreement
+# in one table: means over the eight findings, of the test part. A head sorts, a button shows one kind alone,
+# and a run's study leads to its pages.
+#
+# Rows are not all of one kind. Drawn radiographs are easier than real ones, printed methods were measured on
+# test images of their own, and several of our runs share a test part, so that the best of many is flattered.
+# The pages of a study have the intervals.
+
+# %%
+from IPython.display import display
+
+from clnlib import runs
+from clnbook import leaderboard
+
+names = ("nih880-xception", "nih880-trials", "nih880-pilot", "phantom", "box-unit")
+table = leaderboard.compute({name: runs.study(name) for name in names})
+print(f"{len(table)} rows")
+
+# %% tags=["remove-input"]
+shown = {"text/html": leaderboard.html(table), "text/csv": table.to_csv(index=False)}
+display({"text/plain": f"{len(table)} rows"} | shown, raw=True)
