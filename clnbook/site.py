@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from docutils import nodes
 from sphinx.errors import PycodeError
 from sphinx.pycode import ModuleAnalyzer
 from sphinx.util.inspect import signature, stringify_signature
@@ -68,6 +69,7 @@ def setup(app: Any) -> dict[str, bool]:
     app.connect("env-get-outdated", outdated)
     app.connect("source-read", switched)
     app.connect("autodoc-process-signature", constructed)
+    app.connect("doctree-resolved", captioned)
     app.connect("html-page-context", linked)
     app.connect("html-page-context", unit_said)
     app.connect("html-page-context", downloads)
@@ -132,6 +134,22 @@ def links(name: str, pages: set[str]) -> str:
     studies = sorted(p.split("/")[1] for p in pages if re.fullmatch(f"results/[^/]+/{page}", p))
     told = [f"**{s}**" if s == own else f"[{s}](../{s}/{page}.ipynb)" for s in studies]
     return "Study: " + " · ".join(told)
+
+
+def captioned(app: Any, doctree: Any, name: str) -> None:
+    """Give every picture that a cell draws its words as a caption, for those who see it, too."""
+    for number, image in enumerate(list(doctree.findall(nodes.image))):
+        if image.get("alt") and _is_drawn(image):
+            # With an id and no number of Sphinx', for the headings have the paper's.
+            parts = image.deepcopy(), nodes.caption("", image["alt"])
+            image.replace_self(nodes.figure("", *parts, ids=[f"picture-{number}"]))
+
+
+def _is_drawn(node: Any) -> bool:
+    """Whether a node lies in the output of a cell."""
+    while node is not None and "cell_output" not in node.get("classes", []):
+        node = node.parent
+    return node is not None
 
 
 def linked(app: Any, name: str, template: str, context: dict[str, Any], tree: Any) -> None:

@@ -298,6 +298,18 @@ def test_downloads_are_linked_only_where_they_exist(tmp_path, small_site):
 
 
 @pytest.mark.slow
+def test_drawn_pictures_have_captions(site):
+    """A picture that a cell draws says in a caption what a reader without it hears."""
+    for page in ("audit.html", "results/phantom/localisation.html"):
+        soup = BeautifulSoup((site / page).read_text(), "html.parser")
+        drawn = soup.select(".cell_output img")
+        assert drawn
+        for image in drawn:
+            caption = image.find_parent("figure").figcaption.get_text(strip=True)
+            assert caption.rstrip("#") == image["alt"]
+
+
+@pytest.mark.slow
 def test_the_foot_of_a_page(site):
     """Every page says its version, and how to cite it as CITATION.cff has it."""
     work = yaml.safe_load((ROOT / "CITATION.cff").read_text())
