@@ -27,8 +27,8 @@ from its text behave so?""")
 # data ({doc}`audit`, {doc}`ledger`). No image is needed for that.
 #
 # **Networks.** Both training stages are rebuilt from the text ({doc}`method`), with the losses of its
-# equations ({doc}`losses`); Table 3's parameter counts come out exactly ({doc}`complexity`). What the
-# text leaves open is a parameter with a declared choice. Beside every localisation number stand boxes that
+# equations ({doc}`losses`); Table 3's parameter counts come out, but for seven of EfficientNetB4's
+# ({doc}`complexity`). What the text leaves open is a parameter with a declared choice. Beside every localisation number stand boxes that
 # see less than a network, with differences paired over patients.
 #
 # **Images.** The 880 boxed radiographs, split by patients, and a part of those of stage 1; and radiographs
