@@ -16,6 +16,7 @@ from clnlib.runs import Run
 DRAWN, REAL, PRINT, BOUND = "drawn radiographs", "real radiographs", "in print", "floor or ceiling"
 ACCURACIES = [f"T = {t:g}" for t in THRESHOLDS]
 NUMBERS = [AUC, MEAN_IOU, *ACCURACIES]
+SETTING = ["split", "unit", "box loss"]
 Line = dict[str, Any]  # a row: column → text or number
 PLACES = {"box-unit": "losses.html"}  # studies without pages of their own
 
@@ -32,22 +33,23 @@ def compute(studies: Mapping[str, Sequence[Run]]) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        `group` (`DRAWN`, `REAL`, `PRINT`, `BOUND`), `name`, `study` ("" but for runs), `split`,
-        then `NUMBERS`, means over findings: mean AUC, mean IoU, IoU accuracy at each T;
-        NaN where there is none.
+        `group` (`DRAWN`, `REAL`, `PRINT`, `BOUND`), `name`, `study` ("" but for runs), `SETTING`
+        (NaN but for runs), then `NUMBERS`: mean AUC, mean IoU, IoU accuracy at each T, means over
+        findings; NaN where there is none.
     """
     runs = [(study, run) for study, each in studies.items() for run in each]
     labels = [label for each in studies.values() for label in names.labels(each)]
     rows = [_run(label, study, run) for label, (study, run) in zip(labels, runs, strict=True)]
     first = next(run for _, run in runs if run.train.protocol == "patient")
     table = pd.DataFrame([*rows, *_bounds(first), *_printed()])
-    return table[["group", "name", "study", "split", *NUMBERS]]
+    return table[["group", "name", "study", *SETTING, *NUMBERS]]
 
 
 def _run(label: str, study: str, run: Run) -> Line:
     group = DRAWN if run.parameters.dataset == "phantom" else REAL
     test = run.part("test")
     place = {"name": label, "study": study, "split": run.train.protocol}
+    place |= {"unit": run.train.box_unit, "box loss": run.train.loss}
     numbers = {AUC: mean_auc(test, run.findings)} | _of_boxes(test, run.findings)
     return {"group": group} | place | numbers
 
@@ -95,7 +97,7 @@ def _printed() -> list[Line]:
 
 def html(table: pd.DataFrame) -> str:
     """The frame of `compute` as a table whose script sorts, searches, and filters by group."""
-    heads = ("run or method", *NUMBERS, "images or source", "split")
+    heads = ("run or method", *NUMBERS, "images or source", *SETTING)
     head = "".join(f"<th>{name}</th>" for name in heads)
     body = "".join(_row(line) for line in table.to_dict("records"))
     return (
@@ -108,7 +110,7 @@ def _row(line: Line) -> str:
     name, study, group = (escape(str(line[key])) for key in ("name", "study", "group"))
     place = PLACES.get(study, f"results/{study}/localisation.html")
     source = f'<a href="{place}">{study}</a>, {group}' if study else group
-    split = "" if pd.isna(line["split"]) else str(line["split"])
+    setting = ("" if pd.isna(line[key]) else str(line[key]) for key in SETTING)
     numbers = (MISSING if pd.isna(line[key]) else f"{line[key]:.3f}" for key in NUMBERS)
-    cells = "".join(f"<td>{text}</td>" for text in (*numbers, source, split))
+    cells = "".join(f"<td>{text}</td>" for text in (*numbers, source, *setting))
     return f'<tr data-group="{group}"><th scope="row">{name}</th>{cells}</tr>'

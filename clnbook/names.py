@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from clnbook.published import LAMBDAS, RECIPE, VARIANTS
 from clnlib.runs import Run
 
+FROM_STAGE1 = "from stage 1"
+
 
 def differing(runs: Sequence[Run]) -> list[str]:
     """The parameters in which the trainings of any two runs differ, by name in alphabetical order.
@@ -41,12 +43,13 @@ def by_split(runs: Sequence[Run]) -> dict[str, Run]:
 
 
 def paper_runs(runs: Sequence[Run]) -> list[Run]:
-    """Each backbone's run nearest the paper: its λ, patients apart, its recipe; else the first."""
+    """Each backbone's run nearest the paper: its λ, patients apart, from stage 1, its recipe."""
 
-    def nearness(run: Run) -> tuple[bool, bool, int]:
+    def nearness(run: Run) -> tuple[bool, bool, bool, int]:
         p = run.train
         kept = sum(getattr(p, name) == value for name, value in RECIPE.items())
-        return p.lam == LAMBDAS.get(p.backbone), p.protocol == "patient", kept
+        staged = _start(p.weights) == FROM_STAGE1
+        return p.lam == LAMBDAS.get(p.backbone), p.protocol == "patient", staged, kept
 
     return [max(peers, key=nearness) for peers in grouped(runs, "backbone").values()]
 
@@ -118,7 +121,7 @@ def _start(weights: str | None) -> str:
     if weights is None:
         return "no pretraining"
     if "-finetune-" in weights:
-        return "from stage 1"
+        return FROM_STAGE1
     return "from ImageNet" if "imagenet" in weights else f"from {weights}"
 
 

@@ -138,8 +138,10 @@ def links(name: str, pages: set[str]) -> str:
 
 def captioned(app: Any, doctree: Any, name: str) -> None:
     """Give every picture that a cell draws its words as a caption, for those who see it, too."""
+    last = ""  # said once of several pictures in a row
     for number, image in enumerate(list(doctree.findall(nodes.image))):
-        if image.get("alt") and _is_drawn(image):
+        if image.get("alt") not in ("", None, last) and _is_drawn(image):
+            last = image["alt"]
             # With an id and no number of Sphinx', for the headings have the paper's.
             parts = image.deepcopy(), nodes.caption("", image["alt"])
             image.replace_self(nodes.figure("", *parts, ids=[f"picture-{number}"]))

@@ -40,10 +40,16 @@ plt.rcParams.update(style.rc())
 claims = ledger.compute()
 explained = explanations.explanations()
 findings = main_findings.compute(claims, explained)
-print(f"{len(claims)} statements, {claims['claim'].nunique()} different claims")
+print(f"{len(claims)} statements, {claims['issue'].nunique()} different claims")
+
+
+def shown(table, caption=""):
+    """A table with words for heads."""
+    return style.page(table.rename(columns=lambda name: name.replace("_", " ")), caption)
+
 
 # %%
-style.page(ledger.meanings(claims), "The six verdicts").format(precision=0)
+shown(ledger.meanings(claims), "The six verdicts").format(precision=0)
 
 # %% mystnb={"image": {"alt": "Bars: number of claims by verdict; most are reproduced."}}
 figure, axes = plt.subplots(figsize=(3.5, 1.5), layout="constrained")
@@ -53,7 +59,7 @@ _ = ledger.draw_summary(ledger.summary(claims), axes)
 # Where a number or the wording differs: how many points that makes, and what they change in the paper.
 
 # %%
-style.page(ledger.issues(claims), "Points by what they change")
+shown(ledger.issues(claims), "Points by what they change")
 
 # %% [markdown]
 # ## The findings that matter most
@@ -122,36 +128,36 @@ figure, grid = plt.subplots(4, 2, figsize=(7, 7), layout="constrained", sharex=T
 testsets.draw_admissible(sizes, testsets.fifth(), grid)
 
 # %% [markdown]
-# How numbers were rounded matters and is not told. `columns_without_size` counts the columns that
+# How numbers were rounded matters and is not told. *columns without size* counts the columns that
 # no n gives. This page takes "twice", half up to three decimals, then half up to two, as a table kept
 # with three decimals gives. Since the data chose it, the last test below lets every
 # cell be rounded in its own way.
 
 # %%
-style.page(robustness.conventions(), "")
+shown(robustness.conventions())
 
 # %% [markdown]
 # Under "twice", the totals that each variant admits. 197 is 20 % of the 984 boxes, 176 of the 880
-# images. `near_fifth`: combinations of sizes with 10 to 30 % of every finding's boxes that reproduce
-# every legible cell and mean, and `near_totals`, how many boxes they have.
+# images. *near fifth*: combinations of sizes with 10 to 30 % of every finding's boxes that reproduce
+# every legible cell and mean, and *near totals*, how many boxes they have.
 
 # %%
-style.page(testsets.totals(), "")
+shown(testsets.totals())
 
 # %% [markdown]
 # Three rows are left out though their printed mean fits their cells: two for a damaged label, one
-# because a cell rises with T, as one value rounded in two ways would. `boxes_fit`: whether its variant
+# because a cell rises with T, as one value rounded in two ways would. *boxes fit*: whether its variant
 # admits 197 boxes with the row as printed.
 
 # %%
-style.page(robustness.left_out(), "Rows left out whose mean fits")
+shown(robustness.left_out(), "Rows left out whose mean fits")
 
 # %% [markdown]
 # Whether one size fits all variants. `misread`: how many of the legible cells would at least have to
 # be other than they read for one size to fit them all.
 
 # %%
-style.page(testsets.common(), "")
+shown(testsets.common())
 
 # %% [markdown]
 # The same if any one cell of a column may read anything, and if every cell may have been rounded in
@@ -164,14 +170,14 @@ print(f"one cell of each column misread: {survives} of 8 findings still have no 
 print(f"any rounding, cell by cell: {none} of 8 findings have no common size")
 
 # %% [markdown]
-# Would this test say so by mistake? Simulated tables, rounded like that: `none_fits` is the mean
-# number of findings without a common size, `all_none` the share of tables in which all eight have
+# Would this test say so by mistake? Simulated tables, rounded like that: *none fits* is the mean
+# number of findings without a common size, *all none* the share of tables in which all eight have
 # none. One test set gives none by construction, so the row to look at is the one with misread cells.
 # In the last row `misread` is the mean number of cells per finding that would have to be: legible
 # rows, whose printed means fit their cells, can hide few.
 
 # %%
-style.page(robustness.null_simulation(), "").format("{:.2f}")
+shown(robustness.null_simulation()).format("{:.2f}")
 
 # %% [markdown]
 # What could explain it. Each row is simulated; χ² is the distance of the six sets of sizes from 20 % of
@@ -183,7 +189,7 @@ style.page(robustness.null_simulation(), "").format("{:.2f}")
 # independent errors are a little too low.
 
 # %%
-style.page(explained, "").format({"probability": "{:.1g}"}, na_rep="–")
+shown(explained).format({"probability": "{:.1g}"}, na_rep="–")
 
 # %% [markdown]
 # ## What such class sizes mean
@@ -200,14 +206,14 @@ _ = uncertainty.draw_wilson(cells[cells["T"] == 0.7], axes)
 # sets of 20 % of the boxes; less, if one test set was shared, as the text says):
 
 # %%
-style.page(uncertainty.detectable_difference().to_frame().T, "").format("{:.2f}")
+shown(uncertainty.detectable_difference().to_frame().T).format("{:.2f}")
 
 # %% [markdown]
-# What the best of the variants gains by being picked, were they all equally good; `p_spread` is how
+# What the best of the variants gains by being picked, were they all equally good; *p spread* is how
 # often equals spread as far as the printed means do.
 
 # %%
-style.page(uncertainty.best_of_equals(), "").format(precision=3).format_index(precision=1)
+shown(uncertainty.best_of_equals()).format(precision=3).format_index(precision=1)
 
 # %% [markdown]
 # ## What training has seen
@@ -254,7 +260,7 @@ _ = blind.draw_share_beaten(blind.share_beaten(beside), axes)
 # few the pairs are. The page on significance has every p.
 
 # %%
-style.page(claims_tally(auc), "")
+shown(claims_tally(auc))
 
 # %% [markdown]
 # Table 1 at each T alone, CLN-CheXNet against each method, legible rows:
@@ -269,7 +275,7 @@ styled_by_threshold(accuracy_by_threshold(), "Table 1: exact p at each T alone")
 # public re-implementation with a split of its own, 70/10/20, has seen these shares of the boxed images:
 
 # %%
-style.page(leakage.public_splits(), "").format("{:.0%}")
+shown(leakage.public_splits()).format("{:.0%}")
 
 # %% [markdown]
-# Every claim, with its arithmetic and the line of code that computed it, is in the {doc}`ledger`.
+# Every claim, with its arithmetic and the line of code that computed it: {doc}`ledger`.

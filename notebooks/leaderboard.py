@@ -7,7 +7,7 @@
 #
 # Rows are not all of one kind. Drawn radiographs are easier than real ones, printed methods were measured on
 # test images of their own, and several of our runs share a test part, so that the best of many is flattered.
-# The pages of a study have the intervals.
+# A dash in a printed row: not printed, or not legible to us. The pages of a study have the intervals.
 
 # %%
 from IPython.display import display

@@ -6,7 +6,7 @@
 # findings.
 #
 # Beside every number stands what a box reaches that never sees the image, and what the paper
-# prints. Intervals are 95 % over patients: patients, not boxes, are drawn again. A record of a
+# prints; numbers of drawn radiographs say nothing about the paper's. Intervals are 95 % over patients: patients, not boxes, are drawn again. A record of a
 # study is all this page reads; nothing is trained here.
 
 # %% tags=["parameters"]
@@ -36,7 +36,8 @@ print(f"study {parameters.study}: {len(found)} finished runs")
 # ## Every setting
 #
 # Runs that differ in their seed alone are one line. A name says in what the study's settings differ,
-# where that is not the paper's. A number no better than the blind box's shows no use of the image.
+# where that is not the paper's. A number no better than the blind box's does not by itself show
+# that the image was used.
 
 # %%
 summary.styled_settings(summary.by_setting(found, parameters))

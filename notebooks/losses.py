@@ -5,7 +5,7 @@
 # losses for Keras are KerasCV's, whose last release, 0.9.0, still installs, and we should have liked
 # to use them. This page runs them beside the losses of this book: taken as they are, they are not
 # Eq. 3. It says nothing of what the authors used. Every number is computed while the page is made.
-# {doc}`playground` has two boxes to drag.
+# {doc}`Drag two boxes <playground>` to see what each loss does.
 
 # %% tags=["remove-stderr"]
 from clnbook import losses, style

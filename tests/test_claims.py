@@ -98,7 +98,7 @@ def test_a_point_counts_once(table):
     points = ledger.issues(table)
     accusing = table[table["verdict"].isin(ACCUSING)]
     assert points.to_numpy().sum() == accusing["issue"].nunique() < len(accusing)
-    assert ledger.meanings(table)["claims"].sum() == len(table)
+    assert ledger.meanings(table)["statements"].sum() == len(table)
 
 
 def test_needs_names_a_notebook(table):

@@ -111,6 +111,8 @@ def test_paper_runs_prefer_the_papers_recipe():
     recipe = {"augment": False, "bn_momentum": None, "learning_rate": 0.001, "patience": 20}
     runs = [run_of("1", **recipe | {"patience": 8}), run_of("2", **recipe), run_of("3", **recipe)]
     assert [run.folder.name for run in names.paper_runs(runs)] == ["2"]
+    staged = run_of("4", **recipe | {"patience": 8}, weights="runs/s/chexnet-finetune-seed0-1")
+    assert [run.folder.name for run in names.paper_runs([*runs, staged])] == ["4"]
 
 
 def test_paper_runs():

@@ -3,7 +3,7 @@
 "use strict";
 (function () {
   const data = window.clnExplore;
-  const root = document.getElementById("explore");
+  const root = document.getElementById("explorer");
   if (!data || !root) return;
   const form = root.querySelector("form");
   const field = (name) => form.elements[name];

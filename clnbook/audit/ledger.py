@@ -70,15 +70,17 @@ def summary(table: pd.DataFrame) -> pd.Series:
 
 
 def meanings(table: pd.DataFrame) -> pd.DataFrame:
-    """What each verdict means: index the verdicts, columns `meaning`, `claims` and `points`.
+    """What each verdict means: index the verdicts, columns `meaning`, `statements` and `claims`.
 
-    `points` counts different issues: a sentence that several sections repeat is one.
+    A sentence that several sections repeat is one claim.
     """
     rows = table.groupby("verdict")
     return (
-        pd.DataFrame({"meaning": MEANING, "claims": rows.size(), "points": rows["issue"].nunique()})
+        pd.DataFrame(
+            {"meaning": MEANING, "statements": rows.size(), "claims": rows["issue"].nunique()}
+        )
         .reindex(list(VERDICTS))
-        .fillna({"claims": 0, "points": 0})
+        .fillna({"statements": 0, "claims": 0})
     )
 
 
@@ -147,7 +149,7 @@ def draw_summary(counts: pd.Series, axes: "Axes") -> "Axes":
     bars = axes.barh(list(counts.index), counts.to_numpy(), color=list(COLOURS.values()))
     axes.bar_label(bars, padding=2)
     axes.invert_yaxis()
-    axes.set_xlabel("claims")
+    axes.set_xlabel("statements")
     return axes
 
 
@@ -170,7 +172,7 @@ def draw_by_section(table: pd.DataFrame, axes: "Axes") -> "Axes":
         axes.barh(sections, counts[verdict], left=left, color=colour, label=verdict)
         left += counts[verdict].to_numpy()
     axes.invert_yaxis()
-    axes.set(xlabel="claims", ylabel="section")
+    axes.set(xlabel="statements", ylabel="section")
     axes.legend(fontsize=TINY)
     return axes
 
