@@ -65,6 +65,7 @@ def assemble(layers: Sequence[Path], target: Path) -> None:
 
 def setup(app: Any) -> dict[str, bool]:
     """Sphinx calls this."""
+    app.setup_extension("sphinx.ext.autodoc")  # has one of the events
     app.connect("config-inited", buttons)
     app.connect("env-get-outdated", outdated)
     app.connect("source-read", switched)

@@ -30,7 +30,8 @@ ROOMS = (
     ("clnbook.thresholds", "clnbook.audit"),
     ("clnbook.data", "clnbook.losses", "clnbook.training", "clnbook.complexity"),
     ("clnbook.localisation", "clnbook.classification", "clnbook.baselines", "clnbook.gradcam"),
-    ("clnbook.ablation", "clnbook.significance", "clnbook.start", "clnbook.explore"),
+    ("clnbook.ablation", "clnbook.significance"),
+    ("clnbook.start", "clnbook.explore", "clnbook.leaderboard"),
     ("clnbook.jobs", "clnbook.pages", "clnbook.site", "clnbook.publish"),
 )
 KERAS = ("cams", "costs", "losses", "saliency")  # modules of the book that import it
