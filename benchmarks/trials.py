@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from clnbook import names, publish, summary, yardsticks
+from clnbook import names, publish, start, summary, yardsticks
 from clnbook.studies import Study, load_study
 from clnlib import paths, runs
 from clnlib.metrics.classification import mean_auc
@@ -43,6 +43,7 @@ def main() -> None:
             publish.published(runs.read(done.parent), given.publish)
     found = [runs.read(done.parent) for done in sorted(folder.glob("*/done"))]
     trained = [run for run in found if run.stage == "train"]
+    print(start.on_real(trained), end="\n\n")
     tables = _each(trained), summary.by_setting(trained), summary.by_kept_epoch(trained)
     for table in tables:
         print(table.to_string(float_format="{:.3f}".format, na_rep="-"), end="\n\n")

@@ -17,6 +17,9 @@ DRAWN, REAL, PRINT, BOUND = "drawn radiographs", "real radiographs", "in print",
 ACCURACIES = [f"T = {t:g}" for t in THRESHOLDS]
 NUMBERS = [AUC, MEAN_IOU, *ACCURACIES]
 SETTING = ["split", "unit", "box loss"]
+TOLD = "a blind box per finding, told the true one"
+EXPERTS = "radiologists among themselves, other images"
+PERFECT = "a perfect network that names one finding an image"
 Line = dict[str, Any]  # a row: column → text or number
 PLACES = {"box-unit": "losses.html"}  # studies without pages of their own
 
@@ -63,23 +66,16 @@ def _of_boxes(rows: pd.DataFrame, findings: Sequence[str]) -> Line:
 def _bounds(run: Run) -> list[Line]:
     """Boxes that do not look at the image; radiologists among themselves; one answer an image."""
     test, findings = run.part("test"), run.findings
-    words = {blind_boxes.AGNOSTIC: "one blind box for all images",
-             blind_boxes.MEDOID: "a blind box per finding, told the true one"}  # fmt: skip
+    words = {blind_boxes.AGNOSTIC: "one blind box for all images", blind_boxes.MEDOID: TOLD}
     rows: list[Line] = [
         {"name": text, "split": run.train.protocol}
         | _of_boxes(blind_boxes.predict(kind, run.predictions).loc[test.index], findings)
         for kind, text in words.items()
     ]
     agreement = experts.ceilings().loc[MEAN].tolist()
-    rows.append(
-        {"name": "radiologists among themselves, other images"}
-        | dict(zip(ACCURACIES, agreement, strict=True))
-    )
+    rows.append({"name": EXPERTS} | dict(zip(ACCURACIES, agreement, strict=True)))
     best = experts.perfect(test)
-    rows.append(
-        {"name": "a perfect network that names one finding an image", AUC: mean_auc(best, findings)}
-        | _of_boxes(best, findings)
-    )
+    rows.append({"name": PERFECT, AUC: mean_auc(best, findings)} | _of_boxes(best, findings))
     return [{"group": BOUND, "study": ""} | row for row in rows]
 
 

@@ -6,8 +6,6 @@ from collections.abc import Callable, Sequence
 from clnbook.published import LAMBDAS, RECIPE, VARIANTS
 from clnlib.runs import Run
 
-FROM_STAGE1 = "from stage 1"
-
 
 def differing(runs: Sequence[Run]) -> list[str]:
     """The parameters in which the trainings of any two runs differ, by name in alphabetical order.
@@ -48,8 +46,8 @@ def paper_runs(runs: Sequence[Run]) -> list[Run]:
     def nearness(run: Run) -> tuple[bool, bool, bool, int]:
         p = run.train
         kept = sum(getattr(p, name) == value for name, value in RECIPE.items())
-        staged = _start(p.weights) == FROM_STAGE1
-        return p.lam == LAMBDAS.get(p.backbone), p.protocol == "patient", staged, kept
+        apart = p.protocol == "patient"
+        return p.lam == LAMBDAS.get(p.backbone), apart, is_stage1(p.weights), kept
 
     return [max(peers, key=nearness) for peers in grouped(runs, "backbone").values()]
 
@@ -116,12 +114,17 @@ def _with(name: str, parameter: str, run: Run) -> str:
     return f"{name}, {_WORDS.get(parameter, f'{parameter} {{}}'.format)(value)}"
 
 
+def is_stage1(weights: str | None) -> bool:
+    """Whether a run that starts from these weights starts from a stage 1."""
+    return "-finetune-" in (weights or "")
+
+
 def _start(weights: str | None) -> str:
     """Where a training started: a stage 1, ImageNet, another file, or nowhere."""
     if weights is None:
         return "no pretraining"
-    if "-finetune-" in weights:
-        return FROM_STAGE1
+    if is_stage1(weights):
+        return "from stage 1"
     return "from ImageNet" if "imagenet" in weights else f"from {weights}"
 
 

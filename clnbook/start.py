@@ -1,36 +1,18 @@
 """Pages `index`, the first, and `report`: what is claimed, what the runs gave, what print says."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import pandas as pd
 
-from clnbook import experts, names, published, yardsticks
+from clnbook import leaderboard, names, published, yardsticks
 from clnbook.audit import ledger
-from clnbook.audit.verdicts import (
-    ACCUSING,
-    DIFFERS,
-    NEEDS_DATA,
-    NOT_CHECKABLE,
-    QUALIFIED,
-    REPRODUCED,
-    WORDING,
-)
+from clnbook.audit.verdicts import ACCUSING, QUALIFIED, REPRODUCED
 from clnbook.blind_boxes import AGNOSTIC, MEDOID
 from clnbook.style import Page, page
-from clnbook.summary import (
-    ACCURACY,
-    AUC,
-    BLIND_BOX,
-    MEAN_IOU,
-    NETWORK,
-    dead_coordinates,
-    summary,
-)
+from clnbook.summary import AUC, BLIND_BOX, MEAN_IOU, NETWORK, dead_coordinates, summary
 from clnbook.yardsticks import PREDICTED, SHUFFLED
 from clnlib.metrics import bootstrap
 from clnlib.metrics.classification import mean_auc
-from clnlib.metrics.localisation import MEAN, iou_accuracy
 from clnlib.runs import Run
 
 BEATEN = {
@@ -41,6 +23,7 @@ BEATEN = {
 }
 
 UNTESTED = "untested"
+CHANCE = 0.5  # the AUC of a coin
 
 
 def claimed() -> str:
@@ -63,32 +46,28 @@ def claims(real: Sequence[Run]) -> Page:
     Parameters
     ----------
     real
-        Finished runs on the real images; floor and ceiling are those of the first one's split.
+        Finished runs on the real images, for `leaderboard.compute`.
     """
-    at = {t: _accuracies(real, t) for t in (0.1, 0.7)}
-    areas = [mean_auc(run.part("test"), run.findings) for run in real]
-    blind = summary(real[0], resamples=1)[BLIND_BOX]
-    task = experts.task_ceiling(real[0].part("test"))
-    lines = {
-        f"Boxes: mean IoU accuracy, T = {t:g}": (
-            _best(published.legible().query("T == @t")),
-            f"{max(values):.3f}",
-            f"{blind[f'{ACCURACY}, T = {t}']:.3f}",
-            f"{experts.ceilings().loc[MEAN, t]:.3f}",
-            UNTESTED,
-        )
-        for t, values in at.items()
-    }
-    lines["Findings: mean AUC"] = (
-        _best(published.table2()),
-        f"{max(areas):.3f}",
-        "0.500",
-        f"{task[AUC]:.3f}",
-        UNTESTED,
-    )
-    columns = ["The paper's best", "Our best", "Floor", "Ceiling", "State"]
+    table = leaderboard.compute({"": real})
+    ours, printed = (table[table["group"] == g] for g in (leaderboard.REAL, leaderboard.PRINT))
+    variants = printed[printed["name"].str.startswith("CLN-")].set_index("name")
+    bounds = table.set_index("name")
+    lines = {}
+    for name, column, ceiling in (
+        ("Boxes: mean IoU accuracy, T = 0.1", "T = 0.1", leaderboard.EXPERTS),
+        ("Boxes: mean IoU accuracy, T = 0.7", "T = 0.7", leaderboard.EXPERTS),
+        ("Findings: mean AUC", AUC, leaderboard.PERFECT),
+    ):
+        floor = CHANCE if column == AUC else bounds.at[leaderboard.TOLD, column]
+        lines[name] = {
+            "The paper's best": f"{variants[column].max():.3f}, {variants[column].idxmax()}",
+            "Our best": f"{ours[column].max():.3f}",
+            "Floor": f"{floor:.3f}",
+            "Ceiling": f"{bounds.at[ceiling, column]:.3f}",
+            "State": UNTESTED,
+        }
     return page(
-        pd.DataFrame.from_dict(lines, orient="index", columns=columns),
+        pd.DataFrame.from_dict(lines, orient="index"),
         "The best of six variants, and of our "
         f"{len(real)} runs on real images, each chosen by these very numbers, so flattered. Floor: "
         "a box that never sees the image but is told the finding; chance. Ceiling: radiologists' "
@@ -100,24 +79,12 @@ def claims(real: Sequence[Run]) -> Page:
 def seen(real: Sequence[Run], stage1: Sequence[Run]) -> str:
     """How many runs had a stage 1, and from how many images it learnt, of how many, in words."""
     numbers = [len(run.part("train")) for run in stage1]
-    names = {run.folder.name for run in stage1}
-    staged = sum(Path(run.train.weights or "").name in names for run in real)
+    staged = sum(names.is_stage1(run.train.weights) for run in real)
     listed = published.official_lists().loc["train_val_list.txt", "images"]
     return (
         f"{len(real) - staged} of {len(real)} skipped stage 1, that of the others saw "
         f"{min(numbers):,} to {max(numbers):,} of the {listed:,} listed images"
     )
-
-
-def _accuracies(real: Sequence[Run], t: float) -> list[float]:
-    return [iou_accuracy(run.part("test"), run.findings).loc[t, MEAN] for run in real]
-
-
-def _best(printed: pd.DataFrame) -> str:
-    """The largest printed mean of a CLN variant, and whose it is."""
-    rows = printed.query("finding == 'Mean' and family == 'cln'")
-    best = rows.loc[rows["value"].idxmax()]
-    return f"{best['value']:.3f}, {best['method']}"
 
 
 def on_phantom(runs: Sequence[Run], resamples: int = bootstrap.RESAMPLES) -> str:
@@ -151,19 +118,6 @@ def on_real(runs: Sequence[Run], resamples: int = bootstrap.RESAMPLES) -> str:
         f"mean AUC {min(areas):.3f} to {max(areas):.3f}, mean IoU {min(values):.3f} to "
         f"{max(values):.3f}. Of their boxes, compared by mean IoU on the same patients, "
         f"{', '.join(clauses)}."
-    )
-
-
-def in_short() -> str:
-    """The audit's different claims and points, as a sentence."""
-    table = ledger.compute()
-    points, number = ledger.issues(table), ledger.summary(table.drop_duplicates("issue"))
-    decided = number.drop([NOT_CHECKABLE, NEEDS_DATA]).sum()
-    numbers, words = points.loc[DIFFERS].sum(), points.loc[WORDING].sum()
-    return (
-        f"Of {decided} different claims that print or public tables decide, {number[REPRODUCED]} "
-        f"hold and {number[QUALIFIED]} the paper qualifies itself; in {numbers} a number differs, "
-        f"in {words} the wording, {points['a conclusion'].sum()} of these about a conclusion."
     )
 
 

@@ -278,6 +278,13 @@ def test_main_findings(table):
         assert set(ids) <= set(table["id"])
 
 
+def test_decided_counts_claims_once(table):
+    """Every decided claim is in one of the sentence's numbers, however often the paper says it."""
+    text = main_findings.decided(table)
+    every, hold, qualified, numbers, words, _ = map(int, re.findall(r"\d+", text))
+    assert every == hold + qualified + numbers + words
+
+
 def test_auc_beside_its_ranges():
     """Table 2's mean AUC lies in each printed range over λ; it is the upper end of two."""
     beside = ablation.beside_ranges(printed.read())

@@ -3,6 +3,7 @@
 "use strict";
 (function () {
   const data = window.clnExplore;
+  const { svg, area, iou } = window.clnBoxes;
   const root = document.getElementById("explorer");
   if (!data || !root) return;
   const form = root.querySelector("form");
@@ -11,13 +12,6 @@
   const told = (v, low, high) =>
     v == null ? "–" : v.toFixed(2) + (low == null ? "" : ` (${low.toFixed(2)}–${high.toFixed(2)})`);
   const unique = (values) => [...new Set(values)];
-
-  function svg(name, attributes, ...inside) {
-    const node = document.createElementNS("http://www.w3.org/2000/svg", name);
-    for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
-    node.append(...inside);
-    return node;
-  }
 
   function html(name, attributes, ...inside) {
     const node = document.createElement(name);
@@ -119,16 +113,6 @@
       + `${run.dead} of its 4 coordinates are 0 on every test image, and ${Math.round(100 * run.empty)} % of its `
       + "boxes are empty. A ReLU output that is 0 on every image has no gradient to come back by; the page "
       + "“losses” shows how that happens." : "";
-  }
-
-  const area = ([x1, y1, x2, y2]) => Math.max(0, x2 - x1) * Math.max(0, y2 - y1);
-
-  function iou(a, b) {
-    if (a.includes(null) || b.includes(null)) return 0;
-    const both = area([Math.max(a[0], b[0]), Math.max(a[1], b[1]),
-                       Math.min(a[2], b[2]), Math.min(a[3], b[3])]);
-    const union = area(a) + area(b) - both;
-    return union > 0 ? both / union : 0;
   }
 
   function example(rows, box, t) {

@@ -4,15 +4,8 @@
 window.clnLosses = (function () {
   const TINY = 1e-7, NARROW = 1e-3, STEP = 1e-4;
   const { max, min, atan, PI } = Math;
-  const side = (b, k) => max(0, b[k + 2] - b[k]);
-  const area = (b) => side(b, 0) * side(b, 1);
+  const { area, overlap } = window.clnBoxes;
   const hull = (a, b, k) => max(a[k], a[k + 2], b[k], b[k + 2]) - min(a[k], a[k + 2], b[k], b[k + 2]);
-
-  function overlap(a, b) {
-    const both = [0, 1].map((k) => max(0, min(a[k + 2], b[k + 2]) - max(a[k], b[k])));
-    const intersection = both[0] * both[1];
-    return [intersection, area(a) + area(b) - intersection];
-  }
 
   function iou(a, b) {
     const [intersection, union] = overlap(a, b);
@@ -44,23 +37,18 @@ window.clnLosses = (function () {
     });
   }
 
-  return { iou, area, losses, gradient, value: (loss, a, b) => losses[loss](a, b, b) };
+  return { iou, losses, gradient, value: (loss, a, b) => losses[loss](a, b, b) };
 })();
 
 (function () {
   const root = document.getElementById("playground");
   if (!root) return;
-  const { iou, area, losses, gradient, value } = window.clnLosses;
+  const { svg, area } = window.clnBoxes;
+  const { iou, losses, gradient, value } = window.clnLosses;
   const EDGES = ["left", "top", "right", "bottom"], THRESHOLDS = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7];
   const boxes = { true: [0.3, 0.3, 0.7, 0.6], predicted: [0.2, 0.4, 0.55, 0.8] };
   const board = root.querySelector("svg"), select = root.querySelector("select");
   const shorten = (v) => String(Math.round(v * 1000) / 1000).replace("-", "−");
-
-  function svg(name, attributes) {
-    const node = document.createElementNS("http://www.w3.org/2000/svg", name);
-    for (const [key, text] of Object.entries(attributes)) node.setAttribute(key, text);
-    return node;
-  }
 
   function table(node, heads, rows) {
     const cell = (name, content, more) => {

@@ -39,17 +39,23 @@ def compute(table: pd.DataFrame, explained: pd.DataFrame) -> list[Finding]:
     ]
 
 
+def decided(table: pd.DataFrame) -> str:
+    """How many different claims of `ledger.compute` hold, and how many do not, as a sentence."""
+    number, points = ledger.summary(table.drop_duplicates("issue")), ledger.issues(table)
+    numbers, words = points.loc[DIFFERS].sum(), points.loc[WORDING].sum()
+    return (
+        f"Of {number[[REPRODUCED, DIFFERS, WORDING, QUALIFIED]].sum()} different claims that print "
+        f"or public tables decide, {number[REPRODUCED]} hold and {number[QUALIFIED]} the paper "
+        f"qualifies itself; in {numbers} a number differs, in {words} the wording, "
+        f"{points['a conclusion'].sum()} of these about a conclusion."
+    )
+
+
 def _arithmetic_holds(table: pd.DataFrame) -> Finding:
     answer = table.set_index("id")["recomputed"]
-    number = ledger.summary(table.drop_duplicates("issue"))
-    points = ledger.issues(table).sum()
-    decided = number[[REPRODUCED, DIFFERS, WORDING, QUALIFIED]].sum()
     text = (
-        f"Of {decided} different claims that print or public tables decide, {number[REPRODUCED]} "
-        f"are reproduced and {number[QUALIFIED]} qualified by the paper itself; {points.sum()} "
-        f"differ, {points['a conclusion']} of them about a conclusion. Printed means fit their "
-        f"cells: of Table 2 in {answer['means-of-table2']}; of Table 1 "
-        f"{answer['means-of-table1']}, the others came to us damaged."
+        f"{decided(table)} Printed means fit their cells: of Table 2 in "
+        f"{answer['means-of-table2']}; of Table 1 {answer['means-of-table1']}, the others came to us damaged."
     )
     return "Most of the printed arithmetic holds", text, ["means-of-table2", "means-of-table1"]
 
