@@ -55,7 +55,8 @@ def _arithmetic_holds(table: pd.DataFrame) -> Finding:
     answer = table.set_index("id")["recomputed"]
     text = (
         f"{decided(table)} Printed means fit their cells: of Table 2 in "
-        f"{answer['means-of-table2']}; of Table 1 {answer['means-of-table1']}, the others came to us damaged."
+        f"{answer['means-of-table2']}; of Table 1 {answer['means-of-table1']}, the others came to "
+        "us damaged."
     )
     return "Most of the printed arithmetic holds", text, ["means-of-table2", "means-of-table1"]
 
