@@ -4,7 +4,7 @@
 window.clnLosses = (function () {
   const TINY = 1e-7, NARROW = 1e-3, STEP = 1e-4;
   const { max, min, atan, PI } = Math;
-  const { area, overlap } = window.clnBoxes;
+  const { overlap } = window.clnBoxes;
   const hull = (a, b, k) => max(a[k], a[k + 2], b[k], b[k + 2]) - min(a[k], a[k + 2], b[k], b[k + 2]);
 
   function iou(a, b) {
