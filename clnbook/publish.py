@@ -48,6 +48,8 @@ def publish(study: str, imagenet: str | None = None) -> None:
         executed = _executed_by_jobs(plan)
         for name in plan.runs:
             published(runs.read(paths.runs() / study / name), paths.results() / study)
+        if study == "phantom":
+            _export(plan)
     with _committed_records_alone():
         reading = [(study, name) for name in _reading(runs.study(study))]
         telling = [(pages.SITE, name) for name in jobs.TELLING]
@@ -67,6 +69,17 @@ def published(run: runs.Run, folder: Path) -> Path:
     for name in (*extras, *names):
         io.write_atomically(target / name, functools.partial(shutil.copy, run.folder / name))
     return target
+
+
+def _export(plan: jobs.Plan) -> None:
+    """The network of the page "network": the phantom's MobileNetV3Small of the smallest λ."""
+    from clnbook import exported
+
+    made = [runs.read(paths.runs() / plan.study.name / name) for name in plan.trained]
+    small = [run for run in made if run.parameters.backbone == "mobilenetv3small"]
+    run = min(small, key=lambda run: run.train.lam)
+    file = paths.CHECKOUT / "book" / "extra" / "network-data.js"
+    exported.main([str(file), str(run.folder)])
 
 
 def publish_site() -> None:

@@ -521,6 +521,54 @@ def _value_and_gradient(loss, true, box):
 
 
 @pytest.mark.slow
+def test_the_network_in_the_page_is_keras_network(site, browser):
+    """On fifty drawings boxes within 0.01 and probabilities within 0.03 of Keras' outputs."""
+    from clnlib.data import phantom
+
+    page, troubles = _open(browser, site, 1280, "dark")
+    page.goto((site / "network.html").as_uri())
+    checks = page.evaluate("clnNetwork.checks")
+    assert len(checks) == 50
+    for each in checks:
+        boxes = [(finding, tuple(box)) for finding, box in each["boxes"]]
+        pixels = phantom.draw(each["image"], boxes, 80, phantom.MAX_CONTRAST)
+        out = page.evaluate("(pixels) => clnTryout.see(pixels)", pixels.ravel().tolist())
+        assert np.allclose(out["box"], each["box"], atol=0.01), each["image"]
+        assert np.allclose(out["finding"], each["finding"], atol=0.03), each["image"]
+        assert np.argmax(out["finding"]) == np.argmax(each["finding"])
+    assert not troubles
+
+
+@pytest.mark.slow
+def test_a_finding_can_be_dragged_before_the_network(site, browser):
+    """Undragged, the page's drawing is the phantom's to the byte; the outputs follow the box."""
+    from clnlib.data import phantom
+
+    page, troubles = _open(browser, site, 390, "light")
+    page.goto((site / "network.html").as_uri())
+    drawn = page.evaluate(
+        """() => clnTryout.chests.map((chest) => [chest.image, Object.entries(chest.findings).map(
+        ([name, { box }]) => [name, box, [...clnTryout.film(chest, name, box, 1)]])])"""
+    )
+    for image, findings in drawn:
+        for finding, box, pixels in findings:
+            film = phantom.draw(image, [(finding, tuple(box))], 80, phantom.MAX_CONTRAST)
+            assert film.ravel().tolist() == pixels, (image, finding)
+    before = page.inner_text("#tryout p[aria-live]")
+    assert "Likeliest: " in before and " ms" in before
+    at = page.locator("#tryout rect.network").bounding_box()
+    page.locator("input[name=across]").fill("0.2")
+    assert page.locator("#tryout rect.network").bounding_box() != at
+    assert len(page.locator("#tryout tbody tr").all()) == len(drawn[0][1])
+    page.get_by_role("button", name="Move it across and down").click()
+    page.wait_for_function("document.querySelector('#tryout .chart').ariaLabel")
+    for way in ("across", "down"):
+        points = page.get_attribute(f"#tryout .chart polyline.{way}", "points").split()
+        assert len(points) == 13 and len(set(points)) == 13
+    assert not troubles
+
+
+@pytest.mark.slow
 def test_the_ledger_can_be_searched_and_sorted(site, browser):
     """The field leaves the rows with all its words, a chip those of a verdict; a head sorts."""
     page, troubles = _open(browser, site, 1280, "light")

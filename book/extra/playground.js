@@ -43,13 +43,11 @@ window.clnLosses = (function () {
 (function () {
   const root = document.getElementById("playground");
   if (!root) return;
-  const { svg, area } = window.clnBoxes;
+  const { svg, area, movable, shorten } = window.clnBoxes;
   const { iou, losses, gradient, value } = window.clnLosses;
   const EDGES = ["left", "top", "right", "bottom"], THRESHOLDS = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7];
   const boxes = { true: [0.3, 0.3, 0.7, 0.6], predicted: [0.2, 0.4, 0.55, 0.8] };
   const board = root.querySelector("svg"), select = root.querySelector("select");
-  const shorten = (v) => String(Math.round(v * 1000) / 1000).replace("-", "−");
-
   function table(node, heads, rows) {
     const cell = (name, content, more) => {
       const made = document.createElement(name);
@@ -77,36 +75,6 @@ window.clnLosses = (function () {
     });
   }
 
-  /* What a pointer moves: the whole box, or the two edges of a corner. */
-  function draggable(node, name, edges) {
-    node.addEventListener("pointerdown", (start) => {
-      const before = boxes[name].slice(), scale = board.getBoundingClientRect().width;
-      const move = (now) => {
-        const by = [now.clientX - start.clientX, now.clientY - start.clientY].map((d) => d / scale);
-        edges.forEach((k) => {
-          boxes[name][k] = Math.round(100 * Math.min(1, Math.max(0, before[k] + by[k % 2]))) / 100;
-        });
-        draw();
-      };
-      const end = () => {
-        window.removeEventListener("pointermove", move);
-        window.removeEventListener("pointerup", end);
-      };
-      window.addEventListener("pointermove", move);
-      window.addEventListener("pointerup", end);
-      start.preventDefault();
-    });
-    return node;
-  }
-
-  function drawn(name, kind) {
-    const [x1, y1, x2, y2] = boxes[name].map((v) => 100 * v);
-    const box = svg("rect", { class: kind, x: x1, y: y1, width: Math.max(0, x2 - x1), height: Math.max(0, y2 - y1) });
-    const corners = [[0, 1], [2, 1], [0, 3], [2, 3]].map(([h, v]) => draggable(svg("circle",
-      { class: kind, cx: 100 * boxes[name][h], cy: 100 * boxes[name][v], r: 2.2 }), name, [h, v]));
-    return [draggable(box, name, [0, 1, 2, 3]), ...corners];
-  }
-
   /* One arrow per edge, against the gradient; the longest that fits is 15 of 100. */
   function arrows() {
     const slope = gradient(select.value, boxes.true, boxes.predicted);
@@ -124,7 +92,7 @@ window.clnLosses = (function () {
   function draw() {
     const { true: a, predicted: b } = boxes, overlap = iou(a, b);
     board.replaceChildren(svg("rect", { class: "frame", width: 100, height: 100 }),
-      ...drawn("true", "true"), ...drawn("predicted", "network"), ...arrows());
+      ...movable(board, boxes.true, "true", draw), ...movable(board, boxes.predicted, "network", draw), ...arrows());
     board.setAttribute("aria-label", `two boxes with IoU ${shorten(overlap)}`);
     for (const [name, box] of Object.entries(boxes)) {
       box.forEach((v, k) => {
@@ -135,7 +103,7 @@ window.clnLosses = (function () {
     const passed = THRESHOLDS.filter((t) => overlap > t);
     root.querySelector("p[aria-live]").textContent = (area(b) > 0 ? "" : "The predicted box is empty. ")
       + `IoU ${shorten(overlap)}: ` + (passed.length ? `found at T = ${passed.join(", ")}` : "missed at every T");
-    table(root.querySelector(".playground-losses"), ["loss", "value", ...EDGES.map((e) => `by ${e}`)],
+    table(root.querySelector(".playground-losses"), ["loss", "value", ...EDGES.map((e) => `∂ ${e}`)],
       Object.keys(losses).map((name) =>
         [name, shorten(value(name, a, b)), ...gradient(name, a, b).map(shorten)]));
   }
