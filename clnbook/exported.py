@@ -8,7 +8,7 @@ that has seen a patient's radiograph lies on a page.
 import base64
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from clnlib import runs
 from clnlib.data import phantom
+from clnlib.data.phantom_findings import Box
 from clnlib.errors import InputError
 from clnlib.io import write_text
 from clnlib.metrics.classification import mean_auc
@@ -126,7 +127,7 @@ def _convolution(read: Steps, layer: Any) -> None:
         total = max((-(-tensor.shape[1] // stride) - 1) * stride + side - tensor.shape[1], 0)
         pad = total // 2, total // 2, total - total // 2, total - total // 2
     op = "depthwise" if depthwise else "conv"
-    shape = list(kernel.shape[:2]) + [kernel.shape[2], number]
+    shape = [*kernel.shape[:3], number]
     read.add(layer, op, (kernel, bias), stride=stride, pad=list(pad), shape=shape)
 
 
@@ -168,7 +169,11 @@ def _named(activation: str) -> str | None:
     return None if activation == "linear" else activation
 
 
-_READ = {
+def _pooling(read: Steps, layer: Any) -> None:
+    read.add(layer, "pool")
+
+
+_READ: dict[str, Callable[[Steps, Any], None]] = {
     "InputLayer": _image,
     "Concatenate": _rgb,
     "Rescaling": _rescaling,
@@ -181,7 +186,7 @@ _READ = {
     "ReLU": _relu,
     "Add": _joined,
     "Multiply": _joined,
-    "GlobalAveragePooling2D": lambda read, layer: read.add(layer, "pool"),
+    "GlobalAveragePooling2D": _pooling,
 }
 
 
@@ -268,10 +273,10 @@ def checks(run: Run, model: Any, number: int = CHECKED) -> list[dict[str, Any]]:
     ]
 
 
-def drawn_boxes(rows: pd.DataFrame, image: str) -> list[tuple[str, tuple[float, ...]]]:
+def drawn_boxes(rows: pd.DataFrame, image: str) -> list[tuple[str, Box]]:
     """The findings and boxes that are drawn on an image, as `phantom.draw` takes them."""
-    of = rows[rows["image"] == image]
-    return [(row.finding, tuple(getattr(row, c) for c in TRUE_BOX)) for row in of.itertuples()]
+    of = rows.loc[rows["image"] == image, ["finding", *TRUE_BOX]]
+    return [(finding, (x1, y1, x2, y2)) for finding, x1, y1, x2, y2 in of.to_numpy()]
 
 
 def exported(run: Run) -> dict[str, Any]:
@@ -284,8 +289,8 @@ def exported(run: Run) -> dict[str, Any]:
     """
     if run.parameters.dataset != "phantom":
         raise InputError(
-            f"run {run.folder.name}: it has seen {run.parameters.dataset}, and only networks trained "
-            "on drawn images are exported"
+            f"run {run.folder.name}: it has seen {run.parameters.dataset}, and only networks "
+            "trained on drawn images are exported"
         )
     model, test = load_model(run), run.part("test")
     numbers: Mapping[str, float] = {

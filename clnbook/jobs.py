@@ -16,6 +16,7 @@ from clnlib.parameters import (
 )
 
 EVALUATION = ("localisation", "classification", "baselines", "ablation", "significance")
+FOLDS = "folds"  # the page of studies that train every fold of a split
 SITE = (
     "index",
     "report",
@@ -76,7 +77,8 @@ class Plan:
         """Names of the study's pages."""
         # Predicting shows nothing but images, and no page shows a radiograph.
         images = ["predict"] if self.is_phantom else []
-        return ["prepare", *self.shown, *EVALUATION, "gradcam", *images]
+        folds = [FOLDS] if len({run.fold for run in self.study.trainings()}) > 1 else []
+        return ["prepare", *self.shown, *EVALUATION, *folds, "gradcam", *images]
 
     @property
     def is_phantom(self) -> bool:

@@ -36,8 +36,11 @@ def grouped(runs: Sequence[Run], *parameters: str) -> dict[tuple[str, ...], list
 
 def by_split(runs: Sequence[Run]) -> dict[str, Run]:
     """The first run of every split, by the split's name; runs of one share their blind boxes."""
-    splits = grouped(runs, "dataset", "protocol", "split_seed")
-    return {"{}, {} split, seed {}".format(*values): group[0] for values, group in splits.items()}
+    splits = grouped(runs, "dataset", "protocol", "split_seed", "fold")
+    return {
+        "{}, {} split, seed {}".format(*values) + f", fold {fold}" * (fold != "0"): group[0]
+        for (*values, fold), group in splits.items()
+    }
 
 
 def paper_runs(runs: Sequence[Run]) -> list[Run]:

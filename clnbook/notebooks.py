@@ -3,7 +3,7 @@
 from types import NoneType
 from typing import get_args
 
-from clnlib.parameters import Evaluation, Finetune, Parameters, Predict, Prepare, Train
+from clnlib.parameters import Evaluation, Finetune, Parameters, Predict, Prepare, Runs, Train
 
 SCHEMAS: dict[str, type[Parameters]] = {
     "prepare": Prepare,
@@ -15,6 +15,7 @@ SCHEMAS: dict[str, type[Parameters]] = {
         Evaluation,
     ),
     "baselines": Evaluation,
+    "folds": Runs,
 }
 """Notebook → the schema of its parameters."""
 

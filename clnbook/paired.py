@@ -36,7 +36,7 @@ def paired_rows(a: Run, b: Run, part: str = "test") -> tuple[pd.DataFrame, pd.Da
         shared = len(left[keys].merge(right[keys], on=keys))
         raise InputError(
             f"{names}: not comparable, of their {len(left)} and {len(right)} {part} rows "
-            f"they share {shared}; compare runs of one data set, protocol and split_seed"
+            f"they share {shared}; compare runs of one data set, protocol, split_seed and fold"
         )
     return left, right
 

@@ -53,11 +53,24 @@ def table(
         its 95 % percentile interval, `low` and `high` (NaN in the network's rows).
     """
     rows = run.part("test")
-    scores = _scores(run, rows, thresholds)  # (N, series, quantities)
-    groups = np.stack([rows["finding"] == f for f in run.findings], axis=1)
     drawn = bootstrap.counts(rows["patient"], resamples)
-    each = bootstrap.group_means(scores.reshape(len(rows), -1), groups, drawn)
-    means = bootstrap.mean_defined(each.transpose(0, 2, 1)).reshape(len(drawn), *scores.shape[1:])
+    return apart(means(rows, run.findings, scores(run, thresholds), drawn), thresholds)
+
+
+def means(
+    rows: pd.DataFrame,
+    findings: Sequence[str],
+    scored: NDArray[np.float64],
+    drawn: bootstrap.Counts,
+) -> NDArray[np.float64]:
+    """Means over findings of the `scores` of some rows, (1 + R, series, quantities)."""
+    groups = np.stack([rows["finding"] == f for f in findings], axis=1)
+    each = bootstrap.group_means(scored.reshape(len(rows), -1), groups, drawn)
+    return bootstrap.mean_defined(each.transpose(0, 2, 1)).reshape(len(drawn), *scored.shape[1:])
+
+
+def apart(means: NDArray[np.float64], thresholds: Sequence[float] = ()) -> pd.DataFrame:
+    """Each series of `means`, and by how much the network is better: what `table` returns."""
     lines = []
     for s, series in enumerate((NETWORK, *YARDSTICKS)):
         for q, quantity in enumerate((MEAN_IOU, *(f"T = {t:g}" for t in thresholds))):
@@ -83,8 +96,12 @@ def styled(runs: Mapping[str, Run]) -> Page:
     )
 
 
-def _scores(run: Run, rows: pd.DataFrame, thresholds: Sequence[float]) -> NDArray[np.float64]:
-    """Every row's IoU and hits, for the network and its yardsticks: (N, series, quantities)."""
+def scores(run: Run, thresholds: Sequence[float] = ()) -> NDArray[np.float64]:
+    """The IoU of every test row and whether it is above each T: (N, series, quantities).
+
+    The series are the network and its yardsticks, which the run's training rows choose.
+    """
+    rows = run.part("test")
     true, own = (rows[names].to_numpy(np.float64) for names in (TRUE_BOX, PREDICTED_BOX))
     own = own.clip(0, 1)  # as `box_iou` has it
     probabilities = rows[[PROBABILITY + f for f in run.findings]].to_numpy()

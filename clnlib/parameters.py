@@ -162,6 +162,9 @@ class Prepare(Images):
         "patient", "what may not lie in two parts of the split: patient | image | box"
     )
     split_seed: int = _field(0, "seed of the split, 0 or more", ge=0)
+    fold: int = _field(
+        0, "which fifth of the split is the test part, 0 to 4", neutral=0, ge=0, le=4
+    )
 
 
 class _Fit(Parameters):
@@ -289,12 +292,14 @@ class Conventions(Parameters):
     )
 
 
-class _Runs(Parameters):
+class Runs(Parameters):
+    """Finished runs of a study."""
+
     study: str = _field("phantom", "name of a study under runs/ or results/, or its folder")
     runs: str = _field("*", "which of its runs: names or patterns, separated by commas")
 
 
-class Evaluation(Conventions, _Runs):
+class Evaluation(Conventions, Runs):
     """Finished runs of a study, read under named conventions."""
 
 

@@ -19,6 +19,7 @@ exclude_unreadable: bool = False  # True: leave unreadable images out and name t
 image_folder: "str or None" = None  # folder of a COCO file's images; None: beside it
 protocol: str = "patient"  # what may not lie in two parts of the split: patient | image | box
 split_seed: int = 0  # seed of the split, 0 or more
+fold: int = 0  # which fifth of the split is the test part, 0 to 4
 study: str = "trial"  # name of the study: the run is kept in runs/<study>/
 backbone: str = "mobilenetv3small"  # resnet50v2 | mobilenetv3small | efficientnetb4 | inceptionv3 | xception | chexnet
 weights: "str or None" = None  # None | imagenet | Keras weight file of the backbone | folder of a finetune run

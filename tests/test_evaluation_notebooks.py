@@ -16,13 +16,15 @@ from clnlib.parameters import Train
 from clnlib.runs import PREDICTED_BOX, PROBABILITY, TRUE_BOX
 
 NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
-READERS = ("localisation", "classification", "baselines", "ablation", "significance", "gradcam")
+READERS = (
+    "localisation", "classification", "baselines", "ablation", "significance", "gradcam", "folds"
+)  # fmt: skip
 
 
 def record(folder: Path, boxes: pd.DataFrame, chance: int, **parameters: object) -> None:
     """A finished record whose predictions are its true boxes, moved, and noisy probabilities."""
     p = Train.check({"study": folder.name, **parameters})
-    rng, rows = np.random.default_rng(chance), make_split(boxes)
+    rng, rows = np.random.default_rng(chance), make_split(boxes, fold=p.fold)
     moved = rows[TRUE_BOX].to_numpy() + rng.normal(0, 0.08, (len(rows), 4))
     rows[PREDICTED_BOX] = moved.clip(0, 1).astype(np.float32)
     findings = sorted(boxes["finding"].unique())
@@ -64,6 +66,8 @@ def studies(tmp_path_factory):
     ):
         record(home / "grid", boxes, chance, backbone=backbone, lam=lam)
     record(home / "alone", boxes, 9, backbone="resnet50v2", lam=0.7)
+    for fold in range(5):
+        record(home / "folds", boxes, fold, image_size=32, fold=fold)
     record(home / "own", reader_boxes(), 7, backbone="inceptionv3", dataset="own.json")
     record(home / "own", reader_boxes(), 8, backbone="inceptionv3", dataset="own.json", seed=1)
     return home
@@ -96,6 +100,16 @@ def test_runs_on_any_study(studies, monkeypatch, capsys, name, study):
         assert "nothing to compare" in told
     if name == "gradcam":
         assert "no heat maps" in told
+
+
+@pytest.mark.slow
+def test_every_box_of_five_folds(studies, monkeypatch, capsys):
+    """The page of a study with folds has one line, over all of its boxes."""
+    monkeypatch.setattr(paths, "results", lambda: studies)
+    names = run_notebook("folds", {"study": "folds"})
+    assert "1 settings trained on all five folds" in capsys.readouterr().out
+    (each,) = names["settings"].values()
+    assert sum(len(run.part("test")) for run in each[0]) == 400
 
 
 @pytest.mark.parametrize("name", READERS)

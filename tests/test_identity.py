@@ -27,6 +27,7 @@ OTHER: dict[str, Any] = {
     "exclude_unreadable": True,
     "protocol": "image",
     "split_seed": 1,
+    "fold": 1,
     "backbone": "chexnet",
     "weights": "imagenet",
     "pooling": "flatten",

@@ -31,10 +31,11 @@ ROOMS = (
     ("clnbook.data", "clnbook.losses", "clnbook.training", "clnbook.complexity"),
     ("clnbook.localisation", "clnbook.classification", "clnbook.baselines", "clnbook.gradcam"),
     ("clnbook.ablation", "clnbook.significance"),
+    ("clnbook.folds", "clnbook.exported"),
     ("clnbook.start", "clnbook.explore", "clnbook.leaderboard"),
     ("clnbook.jobs", "clnbook.pages", "clnbook.site", "clnbook.publish"),
 )
-KERAS = ("cams", "costs", "losses", "saliency")  # modules of the book that import it
+KERAS = ("cams", "costs", "exported", "losses", "saliency")  # modules of the book that import it
 ROOM = {name: place for place, names in enumerate(ROOMS) for name in names}
 MODULES = sorted(p for p in ROOT.glob("cln*/**/*.py") if p.name != "__init__.py")
 

@@ -15,7 +15,7 @@ from clnlib.data import nih
 from clnlib.data.splits import (
     PARTS,
     PROTOCOLS,
-    held_out,
+    folds,
     make_split,
     split_sha256,
     thin_findings,
@@ -181,17 +181,32 @@ def test_few_boxes_of_every_finding_are_split_all_the_same():
     assert (split.groupby("patient")["part"].nunique() == 1).all()
 
 
-# held_out
+# folds
 
 
-def test_held_out_is_one_fold():
-    """Sorted rows of whole groups, a share of each label."""
+def test_folds():
+    """Sorted rows of whole groups, a share of each label, every row in one fold."""
     labels = np.repeat(["a", "b"], 50)
     groups = np.arange(100) // 2
-    rows = held_out(labels, groups, 5, seed=0)
-    assert (np.diff(rows) > 0).all()
-    assert set(groups[rows]).isdisjoint(np.delete(groups, rows))
-    assert pd.Series(labels[rows]).value_counts().to_dict() == {"a": 10, "b": 10}
+    parted = folds(labels, groups, 5, seed=0)
+    for rows in parted:
+        assert (np.diff(rows) > 0).all()
+        assert set(groups[rows]).isdisjoint(np.delete(groups, rows))
+        assert pd.Series(labels[rows]).value_counts().to_dict() == {"a": 10, "b": 10}
+    assert sorted(np.concatenate(parted)) == list(range(100))
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_every_box_is_tested_once(protocol):
+    """Over the five folds each of the 984 boxes is in one test part; the first is the split."""
+    boxes = nih.load_boxes()
+    parts = [make_split(boxes, protocol, fold=fold)["part"] for fold in range(5)]
+    assert (sum((part == "test").astype(int) for part in parts) == 1).all()
+    assert parts[0].equals(make_split(boxes, protocol)["part"])
+    for part in parts:
+        assert set(part) == set(PARTS)
+        if protocol == "patient":
+            assert (part == "test").groupby(boxes["patient"]).nunique().eq(1).all()
 
 
 # reports

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from clnlib import io, paths
 from clnlib.data import coco, nih, phantom
 from clnlib.data.images import reader
-from clnlib.data.splits import held_out, make_split, split_sha256
+from clnlib.data.splits import folds, make_split, split_sha256
 from clnlib.data.store import Content, Store, build_store
 from clnlib.errors import InputError, shortened
 from clnlib.findings import BOXED, LABELLED
@@ -175,7 +175,7 @@ def prepared(parameters: Prepare | Finetune) -> Prepared:
         rows = source.rows
     else:
         source = boxed(parameters)
-        rows = make_split(source.rows, parameters.protocol, parameters.split_seed)
+        rows = make_split(source.rows, parameters.protocol, parameters.split_seed, parameters.fold)
     store = decode(source, parameters.size, parameters.exclude_unreadable)
     if isinstance(parameters, Finetune) and parameters.resolution is None:
         _refuse_mixed(store)
@@ -249,4 +249,4 @@ def _set_aside(labels: pd.DataFrame, share: int) -> NDArray[np.int_]:
     """One `share`th of the label rows, by patient, stratified by the rarest of their findings."""
     counts = labels["findings"].str.split("|").explode().value_counts()
     rarest = [min(text.split("|"), key=lambda f: counts[f]) for text in labels["findings"]]
-    return held_out(np.array(rarest), labels["patient"].to_numpy(), share, seed=0)
+    return folds(np.array(rarest), labels["patient"].to_numpy(), share, seed=0)[0]

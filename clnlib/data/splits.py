@@ -13,7 +13,9 @@ PROTOCOLS = ("patient", "image", "box")
 UNKNOWN = "unknown"
 
 
-def make_split(boxes: pd.DataFrame, protocol: str = "patient", seed: int = 0) -> pd.DataFrame:
+def make_split(
+    boxes: pd.DataFrame, protocol: str = "patient", seed: int = 0, fold: int = 0
+) -> pd.DataFrame:
     """Give every box its part: 80/20 test, then 90/10 validation, stratified by finding.
 
     Parameters
@@ -26,6 +28,8 @@ def make_split(boxes: pd.DataFrame, protocol: str = "patient", seed: int = 0) ->
         "box" (what the paper's printed numbers admit).
     seed
         0 or more; equal frames and seeds give equal parts in every process.
+    fold
+        Which of the five fifths is the test part, 0 to 4; over all five every box is tested once.
 
     Returns
     -------
@@ -58,24 +62,24 @@ def make_split(boxes: pd.DataFrame, protocol: str = "patient", seed: int = 0) ->
     findings = frame["finding"].to_numpy()
     part = np.full(len(frame), "train", dtype=object)
     what = f"{len(set(groups))} {units}"
-    for name, share in (("test", 5), ("validation", 10)):
+    for name, share, held_out in (("test", 5, fold), ("validation", 10, 0)):
         rest = np.flatnonzero(part == "train")
-        part[rest[held_out(findings[rest], groups[rest], share, seed, what)]] = name
+        part[rest[folds(findings[rest], groups[rest], share, seed, what)[held_out]]] = name
     return boxes.assign(part=pd.Series(part, index=order, dtype="str").reindex(boxes.index))
 
 
-def held_out(
+def folds(
     labels: np.ndarray, groups: np.ndarray, share: int, seed: int, what: str = "the patients"
-) -> np.ndarray:
-    """The rows of one fold of `share`, stratified by label, no group in two folds.
+) -> list[np.ndarray]:
+    """The rows of each of `share` folds, stratified by label, no group in two folds.
 
     Parameters
     ----------
     labels, groups
         One entry per row.
     share
-        The fold is about 1 / share of the rows. Labels that all have fewer rows than this are
-        not stratified by.
+        How many folds; each has about 1 / share of the rows. Labels that all have fewer rows than
+        this are not stratified by.
     seed
         0 or more.
     what
@@ -83,7 +87,7 @@ def held_out(
 
     Returns
     -------
-    Sorted int rows.
+    Sorted int rows, one array a fold.
     """
     from sklearn.model_selection import StratifiedGroupKFold
 
@@ -95,12 +99,12 @@ def held_out(
         )
     if pd.Series(labels).value_counts().max() < share:
         labels = np.zeros(len(labels))  # too few of each to stratify by
-    folds = StratifiedGroupKFold(n_splits=share, shuffle=True, random_state=seed)
+    divide = StratifiedGroupKFold(n_splits=share, shuffle=True, random_state=seed)
     with warnings.catch_warnings():
         # `thin_findings` says it, in plainer words
         warnings.filterwarnings("ignore", message="The least populated class")
-        _, rows = next(folds.split(np.zeros(len(labels)), labels, groups))
-    return np.sort(rows)
+        parted = list(divide.split(np.zeros(len(labels)), labels, groups))
+    return [np.sort(rows) for _, rows in parted]
 
 
 def unknown_patients(boxes: pd.DataFrame) -> pd.Series:

@@ -131,7 +131,6 @@ def _labels(prepared: Prepared) -> Targets:
 
 
 def _build_classifier(p: Finetune, prepared: Prepared, _: Targets) -> tuple[Any, dict[str, Any]]:
-
     judged = _labels(prepared)["labels"][(prepared.rows["part"] == "validation").to_numpy()]
     if not _with_both(judged):
         raise InputError(
