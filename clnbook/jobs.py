@@ -24,6 +24,7 @@ SITE = (
     "data",
     "audit",
     "ledger",
+    "wilcoxon",
     "losses",
     "complexity",
 )  # pages of no study
@@ -113,6 +114,15 @@ def plan(name: str, imagenet: str | None = None) -> Plan:
     first = stage2[0]
     shared = Prepare.check({name: getattr(first, name) for name in Prepare.model_fields})
     return Plan(study, jobs, words(shared))
+
+
+@functools.cache
+def title(study: str) -> str:
+    """What a reader calls a study: the title in its config, or its name."""
+    try:
+        return load_study(_config(study)).title or study
+    except InputError:  # published from a config of somebody else's
+        return study
 
 
 def words(parameters: Parameters) -> str:

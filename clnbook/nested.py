@@ -1,4 +1,4 @@
-"""Page `significance`: what pooling nested IoU thresholds does to a test's level (section 3.2).
+"""Page `wilcoxon`: what pooling nested IoU thresholds does to a test's level (section 3.2).
 
 A box that counts at T = 0.7 counts at all lower thresholds too: seven accuracies of a finding
 are one sample of boxes read seven times, not seven samples.

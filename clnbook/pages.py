@@ -20,6 +20,7 @@ SITE = "site"  # the pages that belong to no study
 SWITCH = "<!-- the same page of every study -->"  # filled in by clnbook.site
 HIDDEN = {"parameters": "Parameters", "injected-parameters": "Parameters this page changes"}
 IMAGES = "shows-images"  # tag of a cell whose pictures show the data set's images
+CHECK = ".from_notebook(globals())"  # in the cell that checks the parameters
 CALLS = 4  # lines of code up to which a page shows a cell's code unasked
 UNCOMPARED = "nbval-ignore-output"  # tag of a cell that nbval executes without comparing
 
@@ -114,12 +115,17 @@ def _parameters(book: Any) -> dict[str, Any]:
 
 
 def _fold(cell: Any) -> None:
-    """Leave a cell the metadata that a page needs; fold its parameters, or its code if long."""
+    """Leave a cell the metadata that a page needs; fold its parameters, or its code if long.
+
+    The cell that checks the parameters says nothing to a reader: it is left out of sight.
+    """
     tags = [t for t in cell.metadata.get("tags", []) if not t.startswith("papermill-")]
+    if CHECK in cell.source and not cell.get("outputs"):
+        tags = [*tags, "remove-cell"]
     shown = cell.metadata.get("mystnb", {})
     prompt = next((HIDDEN[tag] for tag in tags if tag in HIDDEN), None)
     is_long = cell.cell_type == "code" and len(cell.source.splitlines()) > CALLS
-    if prompt or (is_long and "remove-input" not in tags):
+    if prompt or (is_long and not {"remove-input", "remove-cell"} & {*tags}):
         tags, shown = [*tags, "hide-input"], shown | {"code_prompt_show": prompt or "Code"}
     kept = {"mystnb": shown, "tags": tags}
     cell.metadata = _dict({name: value for name, value in kept.items() if value})

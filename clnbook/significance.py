@@ -1,23 +1,19 @@
-"""Page `significance`: the paper's statements tested on its printed tables, and runs in pairs.
+"""Page `wilcoxon`: the paper's statements of significance, tested on its printed tables.
 
 Sections 3.2 (on Table 1) and 3.3 (on Table 2); the tests are in `wilcoxon`, what pooling
 thresholds does to them in `nested`.
 """
-
-from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
 from clnbook import published
 from clnbook.audit.claims import load
-from clnbook.names import labels
 from clnbook.nested import nested_level
-from clnbook.style import MISSING, Page, page
+from clnbook.style import Page, p_value, page
 from clnbook.wilcoxon import compare
 from clnlib.data import nih
 from clnlib.metrics.localisation import MEAN, THRESHOLDS
-from clnlib.runs import Run
 
 BEST_AUC, BEST_ACCURACY = (published.VARIANTS[name] for name in ("mobilenetv3small", "chexnet"))
 # A name for each way to count, and its column of `wilcoxon.compare`.
@@ -180,7 +176,7 @@ def styled_claims(claims: pd.DataFrame, caption: str) -> Page:
     shown["effect"] = shown["effect"].map("{:+.2f}".format)
     for way in holds:
         marks = holds[way].map({True: "", False: " ✗"}).fillna("")
-        shown[way] = claims[way].map(_p) + marks.astype(str)
+        shown[way] = claims[way].map(p_value) + marks.astype(str)
     unbroken = [column for column in shown if shown[column].dtype in ("object", "str")]
     shown[unbroken] = shown[unbroken].map(lambda text: text.replace(" ", "\N{NO-BREAK SPACE}"))
     return page(shown, caption)
@@ -188,46 +184,10 @@ def styled_claims(claims: pd.DataFrame, caption: str) -> Page:
 
 def styled_by_threshold(p: pd.DataFrame, caption: str) -> Page:
     """Exact p-values, methods × T, for a page."""
-    return page(p.map(_p).rename(columns="T = {:g}".format), caption)
+    return page(p.map(p_value).rename(columns="T = {:g}".format), caption)
 
 
 def styled_nested(rates: pd.DataFrame, caption: str) -> Page:
     """`nested_thresholds` for a page."""
     shown = rates.assign(error=rates["error"].map("{:.4f}".format))
     return page(shown.assign(times=rates["times"].map("{:.1f}".format)), caption)
-
-
-def styled_runs(compared: pd.DataFrame, runs: Sequence[Run], caption: str) -> Page:
-    """`compare_runs` of some runs for a page: one line per quantity and pair."""
-    names = dict(zip((run.folder.name for run in runs), labels(runs), strict=True))
-    named = compared.assign(a=compared["a"].map(names), b=compared["b"].map(names))
-    named = named.dropna(subset="p")  # other test rows: no comparison
-    heads = {"a": "first", "b": "second", "value_a": "of the first", "value_b": "of the second"}
-    shown = named.rename(columns=heads | {"p_holm": "p (Holm)"})
-    shown = shown.set_index(["quantity", "first", "second"])
-    signed = ["difference", "low", "high"]
-    shown[signed] = shown[signed].map(lambda x: MISSING if np.isnan(x) else f"{x:+.3f}")
-    shown[["p", "p (Holm)"]] = shown[["p", "p (Holm)"]].map(_p)
-    return page(shown, caption)
-
-
-def runs_in_words(compared: pd.DataFrame, level: float = 0.05) -> str:
-    """What `compare_runs` gives, in words: a line per quantity, or that one run has no other."""
-    if compared.empty:
-        return "one run: nothing to compare"
-    lines = []
-    for quantity, pairs in compared.groupby("quantity", sort=False):
-        known = pairs.dropna(subset="p")
-        apart, holm = ((known[column] < level).sum() for column in ("p", "p_holm"))
-        line = f"{quantity}: {apart} of {len(known)} pairs of runs differ at p < {level:g}, "
-        left = len(pairs) - len(known)
-        names = f"; {left} pair{'s' * (left > 1)} left out, the test rows differ" if left else ""
-        lines.append(f"{line}{holm} under Holm{names}")
-    return "\n".join(lines)
-
-
-def _p(p: float) -> str:
-    """A p-value as text: four decimals, or its power of ten where those are none."""
-    if np.isnan(p):
-        return MISSING
-    return f"{p:.4f}" if p >= 0.0001 else f"{p:.0e}"

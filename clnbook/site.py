@@ -8,6 +8,7 @@ As a command, `python -m clnbook.site` assembles the folder from which `make sit
 
 import filecmp
 import functools
+import json
 import re
 import shutil
 from collections.abc import Sequence
@@ -23,6 +24,7 @@ from sphinx.errors import PycodeError
 from sphinx.pycode import ModuleAnalyzer
 from sphinx.util.inspect import signature, stringify_signature
 
+from clnbook import jobs
 from clnbook.jobs import FRESH
 from clnbook.pages import SWITCH
 from clnlib import io, paths, runs
@@ -117,12 +119,13 @@ def switched(app: Any, name: str, source: list[str]) -> None:
     pages = app.env.found_docs
     if name.startswith("results/"):
         folder = name.rpartition("/")[0]
-        text = source[0].replace(SWITCH, links(name, pages))
+        tabs = json.dumps(links(name, pages), ensure_ascii=False)[1:-1]  # into a notebook's text
+        text = source[0].replace(SWITCH, tabs)
         source[0] = SIBLING.sub(lambda m: m[0] if f"{folder}/{m[2]}" in pages else m[1], text)
 
 
 def links(name: str, pages: set[str]) -> str:
-    """Links from a results page to the same page of the other studies, in Markdown.
+    """Tabs on a results page to the same page of the other studies, in Markdown.
 
     Parameters
     ----------
@@ -133,8 +136,11 @@ def links(name: str, pages: set[str]) -> str:
     """
     _, own, page = name.split("/")
     studies = sorted(p.split("/")[1] for p in pages if re.fullmatch(f"results/[^/]+/{page}", p))
-    told = [f"**{s}**" if s == own else f"[{s}](../{s}/{page}.ipynb)" for s in studies]
-    return "Study: " + " · ".join(told)
+    tabs = [
+        f"**{jobs.title(s)}**" if s == own else f"[{jobs.title(s)}](../{s}/{page}.ipynb)"
+        for s in studies
+    ]
+    return "\n".join([":::{container} study-tabs", *tabs, ":::"])
 
 
 def captioned(app: Any, doctree: Any, name: str) -> None:

@@ -18,6 +18,7 @@ class Study(Parameters):
     """A set of runs: every combination of each grid, over what all of them share."""
 
     name: str = Field(description="name of the study, as in runs/<name>/", pattern=r"^\w[\w.-]*$")
+    title: str = Field("", description="what a reader calls it; empty: its name")
     train: dict[str, Any] = Field({}, description="parameters of train that all runs share")
     grids: list[dict[str, list[Any]]] = Field(
         [{}],

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MISSING = "–"
+RUN = "CLN-"  # how the name of a run begins, as the paper's variants do
+NOTHING_ELSE = "nothing else"  # the name of a run that says only what all of them say
 
 TRUE, PREDICTED, BLIND, OTHER = "#009E73", "#D55E00", "#666666", "#0072B2"
 CAM = "#56B4E9"
@@ -38,6 +40,7 @@ PALETTE = (*SERIES, BLIND, PAPER, INK)
 
 COLUMN = 3.5  # inches, the width of a column and, nearly, of a phone (360 pixels)
 SMALL, TINY = 7, 6  # points: text, and labels where many stand side by side
+LONG = 30  # characters from which rows' heads get a wide column
 LONGEST = 24  # characters of a name beside a line, about a third of a column's width
 
 
@@ -79,8 +82,12 @@ def page(frame: pd.DataFrame, caption: str) -> Page:
     """A frame of texts and numbers as a table with a caption; numbers get three decimals.
 
     Equal frames give equal HTML. Missing values are shown as a dash; what stands in parentheses
-    at the end of a text, an interval mostly, goes on a line of its own.
+    at the end of a text, an interval mostly, goes on a line of its own. What the names of all runs
+    that head rows have in common is said once, after the caption.
     """
+    frame, common = _said_once(frame)
+    if common:
+        caption = " ".join(filter(None, [caption, f"All runs here: {common}."]))
     name = hashlib.sha256((caption + frame.to_csv()).encode()).hexdigest()[:10]
     props = {
         "caption": "caption-side: top; text-align: left; max-width: min(60em, calc(100vw - 3rem)); "
@@ -91,7 +98,27 @@ def page(frame: pd.DataFrame, caption: str) -> Page:
     }
     styles = [{"selector": selector, "props": text} for selector, text in props.items()]
     styler = Page(frame, uuid=name, cell_ids=False, caption=caption)
+    if max((len(str(head)) for head in frame.index.get_level_values(0)), default=0) > LONG:
+        styler.set_table_attributes('class="long-heads"')
     return styler.format(_shown, na_rep=MISSING).set_table_styles(styles)
+
+
+def _said_once(frame: pd.DataFrame) -> tuple[pd.DataFrame, str]:
+    """A frame whose rows' names of runs lack what all of them say, and that."""
+    heads = frame.index.get_level_values(0)
+    runs = {name: name.split(", ") for name in map(str, heads) if name.startswith(RUN)}
+    parts = list(runs.values())
+    common = [p for p in parts[0] if all(p in other for other in parts)] if len(runs) > 1 else []
+    if not common:
+        return frame, ""
+    rest = {name: ", ".join(p for p in each if p not in common) for name, each in runs.items()}
+    short = [rest.get(str(name), name) or NOTHING_ELSE for name in heads]
+    if isinstance(frame.index, pd.MultiIndex):
+        others = [frame.index.get_level_values(k) for k in range(1, frame.index.nlevels)]
+        index = pd.MultiIndex.from_arrays([short, *others], names=frame.index.names)
+    else:
+        index = pd.Index(short, name=frame.index.name)
+    return frame.set_axis(index), ", ".join(common)
 
 
 def _shown(value: object) -> str:
@@ -115,6 +142,13 @@ def change(value: float, low: float, high: float, digits: int = 2) -> str:
     texts = [f"{number:+.{digits}f}".replace("-", "−") for number in (value, low, high)]
     texts = [text[1:] if not float(text[1:]) else text for text in texts]
     return f"{texts[0]} ({texts[1]} to {texts[2]})"
+
+
+def p_value(p: float) -> str:
+    """A p-value as text: four decimals, or its power of ten where those are none."""
+    if np.isnan(p):
+        return MISSING
+    return f"{p:.4f}" if p >= 0.0001 else f"{p:.0e}"
 
 
 def cells(frame: pd.DataFrame, name: str = "value", digits: int = 2) -> list[str]:

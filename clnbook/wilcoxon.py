@@ -1,4 +1,4 @@
-"""Pages `significance` and `audit`: Wilcoxon's test as the paper uses it (sections 3.2 and 3.3).
+"""Pages `wilcoxon` and `audit`: Wilcoxon's test as the paper uses it (sections 3.2 and 3.3).
 
 The test pairs two methods by finding, so that eight numbers must carry it;
 `clnbook.paired` asks the same of two runs by resampling their patients.

@@ -23,6 +23,7 @@ PHANTOM_OF: dict[str, dict[str, Any]] = {
     "mobilenetv3small": {"epochs": 24, "learning_rate": 1e-3, "augment": True},
     "efficientnetb4": {"epochs": 16, "learning_rate": 1e-3},
     "inceptionv3": {"epochs": 16},
+    "xception": {"epochs": 12, "learning_rate": 1e-4},
 }
 """Where a backbone's phantom setting is another one."""
 

@@ -257,7 +257,7 @@ _ = blind.draw_share_beaten(blind.share_beaten(beside), axes)
 # How many of section 3.3's statements on Table 2 hold under each way of counting Wilcoxon's test;
 # Holm's adjustment is for the number of comparisons. With eight pairs neither Holm's p nor the normal
 # approximation's can be as small as many of the statements say, whatever the data: those rows show how
-# few the pairs are. The page on significance has every p.
+# few the pairs are. {doc}`Its significance tests <wilcoxon>` has every p.
 
 # %%
 shown(claims_tally(auc))

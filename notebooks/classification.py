@@ -26,6 +26,8 @@ from clnlib.parameters import Evaluation
 parameters = Evaluation.from_notebook(globals())
 
 # %%
+import pandas as pd
+
 from clnbook import classification, names, style
 from clnlib import runs as records
 
@@ -58,6 +60,21 @@ folders = [run.folder for run in names.paper_runs(found)]
 chosen = {name: run for name, run in study_runs.items() if run.folder in folders}
 for name in chosen:
     display(classification.styled(areas[name], name))
+
+# %% [markdown]
+# A column of it by hand, of the last run above: for each finding the chance that a box of it gets a larger
+# probability of it than a box of another. The table's own mean must be equal, or this page stops here.
+
+# %%
+from sklearn.metrics import roc_auc_score
+
+from clnlib.metrics.classification import mean_auc
+
+run = chosen[name]
+test = run.part("test")
+by_hand = {f: roc_auc_score(test["finding"] == f, test[f"p_{f}"]) for f in test["finding"].unique()}
+assert abs(sum(by_hand.values()) / len(by_hand) - mean_auc(test, run.findings)) < 1e-9
+style.page(pd.Series(by_hand).sort_index().to_frame("AUC"), f"{name}, boxes as rows")
 
 # %% [markdown]
 # ## ROC curves

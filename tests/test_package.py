@@ -31,7 +31,7 @@ ROOMS = (
     ("clnbook.data", "clnbook.losses", "clnbook.training", "clnbook.complexity"),
     ("clnbook.localisation", "clnbook.classification", "clnbook.baselines", "clnbook.gradcam"),
     ("clnbook.ablation", "clnbook.significance"),
-    ("clnbook.folds", "clnbook.exported"),
+    ("clnbook.folds", "clnbook.exported", "clnbook.pairs"),
     ("clnbook.start", "clnbook.explore", "clnbook.leaderboard"),
     ("clnbook.jobs", "clnbook.pages", "clnbook.site", "clnbook.publish"),
 )

@@ -301,12 +301,16 @@ def test_a_page_of_this_machine_shows_the_committed_numbers(small_run, tmp_path,
 def test_links_between_studies():
     """Each page links the same page of the other studies that have it, whatever was made first."""
     known = {"results/a/ablation", "results/b/ablation", "results/c/train", "index"}
-    assert site.links("results/b/ablation", known) == "Study: [a](../a/ablation.ipynb) · **b**"
+    told = ":::{container} study-tabs\n[a](../a/ablation.ipynb)\n**b**\n:::"
+    assert site.links("results/b/ablation", known) == told
+    two = {"results/phantom/train", "results/mine/train"}
+    assert "[Drawn radiographs](../phantom/train.ipynb)" in site.links("results/mine/train", two)
     app = SimpleNamespace(env=SimpleNamespace(found_docs=known))
     source = [f"{pages.SWITCH} [there](ablation.ipynb) [gone](gradcam.ipynb)"]
     site.switched(app, "results/a/ablation", source)
-    told = "Study: **a** · [b](../b/ablation.ipynb) [there](ablation.ipynb) gone"
-    assert source == [told]
+    (told,) = source
+    assert "**a**\\n[b](../b/ablation.ipynb)" in told
+    assert told.endswith("[there](ablation.ipynb) gone")
 
 
 def test_results_are_read_again_when_a_study_comes():

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from clnbook import nested, paired, significance, wilcoxon
+from clnbook import nested, paired, pairs, significance, wilcoxon
 from clnlib import runs
 from clnlib.errors import InputError
 from clnlib.metrics import localisation as metrics
@@ -278,7 +278,7 @@ def test_a_clearly_better_run_is_told_and_rows_may_lie_in_any_order(study):
     assert (row["value_a"], row["value_b"], row["low"]) == (1, 0, 1)
     assert row["p"] == pytest.approx(2 / 100) and row["p_holm"] == pytest.approx(6 / 100)
     assert (found.loc["mean AUC", "difference"] == 0).all()
-    told = significance.runs_in_words(found.reset_index()).splitlines()
+    told = pairs.in_words(found.reset_index()).splitlines()
     assert told[0] == "mean AUC: 0 of 3 pairs of runs differ at p < 0.05, 0 under Holm"
     assert told[1].startswith("mean IoU accuracy: 3 of 3 pairs of runs differ at p < 0.05, ")
 
@@ -290,8 +290,27 @@ def test_runs_that_cannot_be_paired_are_shown_as_missing(study):
     found = paired.compare_runs([study[0], other], resamples=20)
     assert found[["difference", "p", "p_holm"]].isna().all(axis=None)
     assert (found["boxes"] == 0).all()
-    assert significance.styled_runs(found, [study[0], other], "").data.empty
-    assert "1 pair left out" in significance.runs_in_words(found)
+    assert pairs.styled(found, [study[0], other], "").data.empty
+    assert "1 pair left out" in pairs.in_words(found)
     alone = paired.compare_runs(study[:1], resamples=20)
-    assert significance.runs_in_words(alone) == "one run: nothing to compare"
-    assert significance.styled_runs(alone, study[:1], "").to_html()
+    assert pairs.in_words(alone) == "one run: nothing to compare"
+    assert pairs.styled(alone, study[:1], "").to_html()
+
+
+def test_the_matrix_has_every_pair_once(study):
+    """Row less column: AUC above, IoU accuracy below the diagonal; a star where Holm leaves it."""
+    names = ("a", "b", "c")
+    trio = [replace(study[0], folder=Path(name)) for name in names]
+    lines = [
+        ("mean AUC", "a", "b", 0.124, 0.01),
+        ("mean AUC", "b", "c", -0.016, 0.2),
+        ("mean AUC", "a", "c", np.nan, np.nan),
+        ("mean IoU accuracy", "a", "b", 0.05, 0.04),
+        ("mean IoU accuracy", "b", "c", -0.3, 0.3),
+        ("mean IoU accuracy", "a", "c", np.nan, np.nan),
+    ]
+    compared = pd.DataFrame(lines, columns=["quantity", "a", "b", "difference", "p_holm"])
+    table = pairs.matrix(compared, trio).data
+    assert table.to_numpy().tolist() == [["", "+12*", "–"], ["−5*", "", "−2"], ["–", "+30", ""]]
+    assert list(table.index.get_level_values(1)) == list(table.columns) == [1, 2, 3]
+    assert pairs.matrix(compared.iloc[:0], trio[:1]).to_html()

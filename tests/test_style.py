@@ -49,6 +49,26 @@ def test_a_table_in_a_notebook_is_html_text_and_csv():
     assert bare.to_csv() == ",x\n0,1\n" and "<caption>" not in bare.to_html()
 
 
+def test_what_all_runs_have_in_common_is_said_once():
+    """It moves from the rows' names to the caption; other rows keep their names whole."""
+    rows = ["CLN-A, λ = 0.1, augmented", "CLN-A, λ = 0.4, augmented", "blind box, augmented"]
+    made = style.page(pd.DataFrame({"x": range(3)}, rows), "Of all.")
+    assert list(made.data.index) == ["λ = 0.1", "λ = 0.4", "blind box, augmented"]
+    assert made.caption == "Of all. All runs here: CLN-A, augmented."
+    pairs = pd.MultiIndex.from_product([["CLN-A, seed 0", "CLN-A"], ["network", "blind"]])
+    made = style.page(pd.DataFrame({"x": range(4)}, pairs), "")
+    assert list(made.data.index) == [
+        ("seed 0", "network"),
+        ("seed 0", "blind"),
+        (style.NOTHING_ELSE, "network"),
+        (style.NOTHING_ELSE, "blind"),
+    ]
+    assert made.caption == "All runs here: CLN-A."
+    for alone in (rows[:1], ["CLN-A", "CLN-B"], ["a, b", "a, c"]):
+        made = style.page(pd.DataFrame({"x": range(len(alone))}, alone), "c")
+        assert list(made.data.index) == alone and made.caption == "c"
+
+
 def test_names_that_do_not_fit_go_by_importance(axes):
     """Where the axes are too low, the first of the sequence are named; long names are cut."""
     axes.set(xlim=(0, 1), ylim=(0, 1))

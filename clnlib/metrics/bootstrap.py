@@ -33,9 +33,8 @@ def counts(patients: ArrayLike, resamples: int = RESAMPLES, seed: int = 0) -> Co
     -------
     numpy.ndarray
         (R, N) float64, R = 1 + resamples: how often each row is drawn; the first resample is all
-        ones, the data themselves.
-        The same patients are drawn equally often whatever the order and number of their rows:
-        two runs tested on them are paired.
+        ones, the data themselves. The same patients are drawn equally often whatever the order
+        and number of their rows: two runs tested on them are paired.
 
     References
     ----------
