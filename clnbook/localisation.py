@@ -137,7 +137,8 @@ def styled(frame: pd.DataFrame, title: str) -> Page:
         "true finding. “?”: a printed value of doubtful transcription."
     )
     wide = pd.concat(lines).drop([(MEAN_IOU, "paper"), (BOX_ACC, "paper")])
-    return page(wide.rename_axis(columns=None), caption)
+    first = [MEAN, *(finding for finding in wide if finding != MEAN)]
+    return page(wide[first].rename_axis(columns=None), caption)
 
 
 def _head(quantity: str, t: float) -> str:

@@ -7,6 +7,7 @@ import pandas as pd
 
 from clnbook.names import labels
 from clnbook.style import MISSING, Page, p_value, page
+from clnlib.data.splits import PROTOCOLS
 from clnlib.runs import Run
 
 LEVEL = 0.05
@@ -32,8 +33,10 @@ def matrix(compared: pd.DataFrame, runs: Sequence[Run]) -> Page:
     """All pairs at a glance: the row's run less the column's, in hundredths.
 
     Above the diagonal stands the difference of mean AUC, below it that of mean IoU accuracy; a star
-    where p < 0.05 after Holm's adjustment, a dash where the runs share no test rows.
+    where p < 0.05 after Holm's adjustment, a dash where the runs share no test rows. Runs of one
+    protocol stand together; the shade grows with the difference.
     """
+    runs = sorted(runs, key=lambda run: PROTOCOLS.index(run.train.protocol))
     place = {run.folder.name: k for k, run in enumerate(runs)}
     texts = np.full((len(runs), len(runs)), MISSING, dtype=object)
     np.fill_diagonal(texts, "")
@@ -48,11 +51,21 @@ def matrix(compared: pd.DataFrame, runs: Sequence[Run]) -> Page:
             texts[i, j] = number + "*" * bool(p < LEVEL)
     numbers = range(1, len(runs) + 1)
     index = pd.MultiIndex.from_arrays([labels(runs), numbers])
-    return page(
+    table = page(
         pd.DataFrame(texts, index, list(numbers)),
         f"The row's run less the column's, in hundredths: {ABOVE} above the diagonal, {BELOW} "
         f"below it; * p < {LEVEL:g} under Holm; {MISSING} other test rows.",
     )
+    return table.map(_shade)
+
+
+def _shade(text: str) -> str:
+    """A ground behind a difference in hundredths: blue above 0, orange below, full at 25."""
+    number = text.rstrip("*").replace("−", "-").lstrip("+")
+    if not number.lstrip("-").isdigit():
+        return ""
+    red, green, blue = (0, 114, 178) if int(number) > 0 else (213, 94, 0)
+    return f"background: rgba({red}, {green}, {blue}, {min(abs(int(number)) / 25, 1) * 0.5:.2f})"
 
 
 def styled(compared: pd.DataFrame, runs: Sequence[Run], caption: str) -> Page:

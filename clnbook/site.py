@@ -221,8 +221,10 @@ def version_and_citation() -> str:
     entry = (
         "@software{cln-companion,\n"
         f"  title = {{{work['title']}}},\n  author = {{{authors}}},\n"
-        f"  version = {{{version}}}\n}}"
+        f"  version = {{{version}}}\n}}\n"
     )
+    bibliography = (paths.CHECKOUT / "book" / "references.bib").read_text(encoding="utf-8")
+    entry += bibliography[: bibliography.index("\n}") + 2]  # the paper's stands first
     return (
         f"<p>Version {escape(version)} · {escape(work['license'])} licence</p>"
         f"<details><summary>Cite this</summary><p>{escape(work['message'])}</p>"

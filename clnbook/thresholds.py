@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 COLUMNS = ["series", "kind", "T", "value", "low", "high"]
 KINDS = ("ours", "baseline", "experts", "paper")  # the order of importance
-EXPERTS = "experts among themselves"
+EXPERTS = "radiologists"
 
 
 def curves(

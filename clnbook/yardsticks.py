@@ -92,7 +92,7 @@ def styled(runs: Mapping[str, Run]) -> Page:
         "Test part: mean IoU over findings, and by how much it is above four boxes that see less, "
         "on the same patients, with 95 % intervals. "
         + "; ".join(f"{name}: {words}" for name, words in YARDSTICKS.items())
-        + ". A network no better than its own boxes shuffled does not use the image.",
+        + ". A network no better than its own boxes shuffled shows no use of the image.",
     )
 
 

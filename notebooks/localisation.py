@@ -45,7 +45,8 @@ summary.styled_settings(summary.by_setting(found, parameters))
 # %% [markdown]
 # ## Every run
 #
-# A name says only what tells a run from the others; all of it is in the receipt.
+# A name says only enough to tell a run from the others. Two runs may differ in more than their names
+# say: *Every setting* above has all of it, and so has the receipt.
 
 # %%
 summary.overview(found, parameters)
@@ -54,7 +55,7 @@ summary.overview(found, parameters)
 # ## Which epoch?
 #
 # The paper does not say which epoch's weights stage 2 keeps. By the total validation loss it can be an
-# early one: the cross-entropy overfits before the boxes have learnt. Records that hold the predictions of
+# early one, before the boxes have learnt. Records that hold the predictions of
 # other epochs, all but the oldest, show what these would give.
 
 # %%

@@ -15,7 +15,7 @@
 # same with `continuity` correction; equal pairs ranked first instead of left out (`Pratt`). The paper
 # does not mention an adjustment for the number of comparisons; the last column makes Holm's, of the
 # exact p. ✗ marks a p under which the paper's statement does not hold. `effect` is the rank-biserial
-# correlation: +1 where every finding is in favour.
+# correlation: +1 where every finding is in favour; `zeros` counts equal pairs.
 
 # %%
 from clnbook import significance, style
@@ -25,7 +25,7 @@ significance.styled_claims(auc, "Table 2: CLN-MobileNetV3Small against each meth
 
 # %% [markdown]
 # How many of the statements hold under each way of counting: those of a difference, and those of no
-# difference.
+# difference, each beside how many there are of them.
 
 # %%
 style.page(significance.claims_tally(auc), "")
@@ -50,6 +50,10 @@ print(f"of {len(auc)} comparisons under Holm: {auc['smallest_p'].min() * len(auc
 # %%
 accuracy = significance.accuracy_claims()
 significance.styled_claims(accuracy, "Table 1: CLN-CheXNet against each method, T pooled, two-sided p")
+
+# %% [markdown]
+# A ✗ here is no verdict. The row of CLN-Xception rests on the pairs that are legible, the others can turn it,
+# and p of pooled thresholds is too small anyway (below): {doc}`the ledger <ledger>` leaves that claim open.
 
 # %%
 style.page(significance.claims_tally(accuracy), "")

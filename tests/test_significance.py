@@ -314,3 +314,19 @@ def test_the_matrix_has_every_pair_once(study):
     assert table.to_numpy().tolist() == [["", "+12*", "–"], ["−5*", "", "−2"], ["–", "+30", ""]]
     assert list(table.index.get_level_values(1)) == list(table.columns) == [1, 2, 3]
     assert pairs.matrix(compared.iloc[:0], trio[:1]).to_html()
+
+
+def test_a_pair_of_many_can_pass_holm(study, monkeypatch):
+    """With many runs the resamples grow, so that the least p times all pairs is below 0.05."""
+    asked = []
+
+    def samples(run, convention, resamples, seed):
+        asked.append(resamples)
+        return np.ones(resamples + 1), np.ones(resamples + 1)
+
+    monkeypatch.setattr(paired, "_samples", samples)
+    many = [replace(study[0], folder=Path(str(k))) for k in range(18)]
+    pairs_of_each = len(paired.compare_runs(many)) / 2
+    assert pairs_of_each * 2 / (asked[0] + 1) < 0.05
+    paired.compare_runs(many[:2])
+    assert asked[-1] == 10_000

@@ -19,7 +19,9 @@ document.addEventListener("DOMContentLoaded", function () {
   }
 
   function filter(table, words, told) {
-    const wanted = words.toLowerCase().split(/\s+/);
+    const typed = words.toLowerCase().trim(), rows = [...table.tBodies[0].rows];
+    const whole = rows.some((row) => row.cells[0].textContent.toLowerCase().includes(typed));
+    const wanted = whole ? [typed] : typed.split(/\s+/); // as a name has it, else all of the words
     const group = table.dataset.group;
     let shown = 0;
     for (const row of table.tBodies[0].rows) {

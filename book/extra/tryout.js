@@ -91,8 +91,10 @@ window.clnTryout = (function () {
     board.setAttribute("aria-label", `drawn chest with ${field("finding").value}; IoU ${shorten(overlap)}`);
     probabilities(out.finding);
     const likeliest = data.findings[out.finding.indexOf(Math.max(...out.finding))];
-    root.querySelector("p[aria-live]").textContent = `Likeliest: ${likeliest}. IoU of the boxes `
-      + `${overlap.toFixed(2)}${area(shown) > 0 ? "" : " (the predicted box is empty)"}. ${Math.round(took)} ms.`;
+    const drawn = Number(field("strength").value) > 0;
+    root.querySelector("p[aria-live]").textContent = `Likeliest: ${likeliest}. `
+      + (drawn ? `IoU of the boxes ${overlap.toFixed(2)}` : "Nothing is drawn, so no box is right")
+      + `${area(shown) > 0 ? "" : "; the predicted box is empty"}. Computed in ${Math.round(took)} ms.`;
     for (const [k, name] of ["across", "down"].entries()) field(name).value = (box[k] + box[k + 2]) / 2;
     for (const [k, name] of ["width", "height"].entries()) field(name).value = box[k + 2] - box[k];
     return out;
