@@ -24,7 +24,7 @@ from sphinx.errors import PycodeError
 from sphinx.pycode import ModuleAnalyzer
 from sphinx.util.inspect import signature, stringify_signature
 
-from clnbook import jobs
+from clnbook import downloads, jobs
 from clnbook.jobs import FRESH
 from clnbook.pages import SWITCH
 from clnlib import io, paths, runs
@@ -35,7 +35,6 @@ LINE = re.compile(r"\b((?:clnlib|clnbook)/[\w/]+)\.py:(\d+)")  # as the ledger n
 SIBLING = re.compile(r"\[([^\]]+)\]\((\w+)\.ipynb\)")
 LINKED = ("ledger",)  # pages whose lines of code are links
 SOURCE = "_modules/"
-MADE = paths.CHECKOUT / "build"  # where the workflow and `make pdf` write
 
 
 def assemble(layers: Sequence[Path], target: Path) -> None:
@@ -75,7 +74,7 @@ def setup(app: Any) -> dict[str, bool]:
     app.connect("doctree-resolved", captioned)
     app.connect("html-page-context", linked)
     app.connect("html-page-context", unit_said)
-    app.connect("html-page-context", downloads)
+    app.connect("html-page-context", downloads.linked)
     app.connect("html-page-context", foot)
     app.connect("html-page-context", without_thebe, priority=900)
     app.connect("html-collect-pages", sources)
@@ -232,47 +231,6 @@ def version_and_citation() -> str:
     )
 
 
-def downloads(app: Any, name: str, template: str, context: dict[str, Any], tree: Any) -> None:
-    """Copy what has been made for download into the site; the first page links it."""
-    if name != app.config.root_doc or app.builder.name != "html":
-        return
-    folder = Path(app.outdir, "_downloads")
-    made = made_for_download(MADE)
-    for old in folder.glob("*.*"):  # Sphinx' own lie in folders
-        if old.is_file() and old.name not in {file.name for file in made}:
-            old.unlink()
-    for file in made:
-        folder.mkdir(exist_ok=True)
-        if file.suffix == ".html":  # Snakemake writes down where the checkout was
-            text = file.read_text(encoding="utf-8").replace(f"{paths.CHECKOUT}/", "")
-            (folder / file.name).write_text(text, encoding="utf-8")
-        else:
-            shutil.copyfile(file, folder / file.name)
-    links = [
-        f'<li><a href="_downloads/{escape(file.name)}">{escape(words)}</a>'
-        f" ({file.stat().st_size / 1e6:.0f} MB)</li>"
-        for file, words in made.items()
-    ]
-    if links:
-        listed = "\n".join(links)
-        context["body"] += f'<section id="downloads"><h2>Downloads</h2><ul>{listed}</ul></section>'
-
-
-def made_for_download(folder: Path) -> dict[Path, str]:
-    """The files there are: the book's PDF and Snakemake's reports, each with its link's words.
-
-    Parameters
-    ----------
-    folder
-        Holds `cln-companion.pdf` and `report/<study>.html`, or any or none of them.
-    """
-    pdf = folder / "cln-companion.pdf"
-    made = {pdf: "This book as a PDF"} if pdf.is_file() else {}
-    for report in sorted(folder.glob("report/*.html")):
-        made[report] = f"Snakemake's report of the study {report.stem}: jobs, run times, parameters"
-    return made
-
-
 def without_thebe(app: Any, name: str, template: str, context: dict[str, Any], tree: Any) -> None:
     """Drop the theme's scripts for live code: nothing uses them, and one, given twice, fails."""
     files = context.get("script_files", [])
@@ -298,4 +256,5 @@ def plotting(app: Any) -> Any:
 
 
 if __name__ == "__main__":
-    assemble([paths.CHECKOUT / "book", paths.CHECKOUT / FRESH], MADE / "book")
+    assemble([paths.CHECKOUT / "book", paths.CHECKOUT / FRESH], downloads.MADE / "book")
+    downloads.pack(downloads.MADE)

@@ -33,6 +33,7 @@ ROOMS = (
     ("clnbook.ablation", "clnbook.significance"),
     ("clnbook.folds", "clnbook.exported", "clnbook.pairs"),
     ("clnbook.start", "clnbook.explore", "clnbook.leaderboard"),
+    ("clnbook.downloads",),
     ("clnbook.jobs", "clnbook.pages", "clnbook.site", "clnbook.publish"),
 )
 KERAS = ("cams", "costs", "exported", "losses", "saliency")  # modules of the book that import it

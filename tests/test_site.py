@@ -1,21 +1,25 @@
 """The site: its words and pictures, and every page in a real browser, opened as files."""
 
 import importlib.util
+import io
 import os
 import re
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 from urllib.parse import unquote, urldefrag
 
 import nbformat
 import numpy as np
+import pandas as pd
 import pytest
 import yaml
 from bs4 import BeautifulSoup
 from records import run_of
 
+from clnbook import downloads
 from clnbook import site as extension
 from clnlib import runs
 
@@ -249,7 +253,7 @@ def small_site(tmp_path, monkeypatch):
     for name in ("conf.py", "other.rst"):
         (tmp_path / "book" / name).write_text("" if name == "conf.py" else "Other\n=====\n")
     (tmp_path / "book" / "index.rst").write_text("First\n=====\n\n.. toctree::\n\n   other\n")
-    monkeypatch.setattr(extension, "MADE", tmp_path / "build")
+    monkeypatch.setattr(downloads, "MADE", tmp_path / "build")
     # The listings of the code are another test's.
     monkeypatch.setattr(extension, "sources", lambda app: [])
 
@@ -295,6 +299,34 @@ def test_downloads_are_linked_only_where_they_exist(tmp_path, small_site):
     assert _offered(soup) == ["_downloads/a&b.html"]
     assert [file.name for file in (html / "_downloads").iterdir()] == ["a&b.html"]
     assert (html / "_downloads" / "a&b.html").read_text() == "newer"
+
+
+def test_tables_are_one_csv_each():
+    """Each table of a page's CSV reads with pandas; captions, with commas too, lie beside them."""
+    text = '"Of all, ""7"""\n,a,b\nx,1,2\n\n,c\ny,"3, 4"\n\nPlain.\nname,d\nz,5\n\n'
+    made = downloads.of_page("p/q", text)
+    tables = [
+        pd.read_csv(io.BytesIO(made[f"p/q-{k}.csv"]), index_col=0).to_dict("index")
+        for k in (1, 2, 3)
+    ]
+    assert tables == [{"x": {"a": 1, "b": 2}}, {"y": {"c": "3, 4"}}, {"z": {"d": 5}}]
+    captions = made["p/q-captions.txt"].decode().splitlines()
+    assert captions == ['1: "Of all, ""7"""', "2: ", "3: Plain."]
+
+
+def test_every_table_and_record_is_packed(tmp_path):
+    """The archives hold every committed record and table, to the same bytes each time."""
+    downloads.pack(tmp_path)
+    first = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
+    with zipfile.ZipFile(tmp_path / "records.zip") as records:
+        done = {Path(name).parent for name in records.namelist() if name.endswith("/done")}
+    assert len(done) == len(list((ROOT / "results").glob("*/*/done")))
+    with zipfile.ZipFile(tmp_path / "tables.zip") as tables:
+        for name in tables.namelist():
+            if name.endswith(".csv"):
+                assert len(pd.read_csv(tables.open(name))), name
+    downloads.pack(tmp_path)
+    assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == first
 
 
 @pytest.mark.slow
