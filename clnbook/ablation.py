@@ -1,5 +1,6 @@
 """Page `ablation`: mean AUC and IoU accuracy over λ (section 3.4.2, Figure 4)."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import PurePath
 from typing import TYPE_CHECKING
@@ -9,7 +10,18 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from clnbook import names, paired, published
-from clnbook.style import COLUMN, MISSING, OTHER, PREDICTED, TRUE, Page, cells, change, page
+from clnbook.style import (
+    COLUMN,
+    MISSING,
+    NOTHING_ELSE,
+    OTHER,
+    PREDICTED,
+    TRUE,
+    Page,
+    cells,
+    change,
+    page,
+)
 from clnbook.summary import ACCURACY, AUC, FEW, interval
 from clnlib.findings import BOXED
 from clnlib.metrics import bootstrap
@@ -77,15 +89,17 @@ def table(
 def _settings(runs: Sequence[Run]) -> Iterator[tuple[dict[str, str], list[Run]]]:
     """Runs that differ in λ and seed only, with the columns that name them."""
     for (backbone,), peers in names.grouped(runs, "backbone").items():
-        differing = [name for name in names.differing(peers) if name not in ("lam", "seed")]
-        settings: dict[str, list[Run]] = {}
-        for run in peers:
-            # Of a weight file or a stage-1 run the name is enough, not its folder.
-            values = [PurePath(str(getattr(run.parameters, name))).name for name in differing]
-            words = ", ".join(map("=".join, zip(differing, values, strict=True)))
-            settings.setdefault(words, []).append(run)
-        for number, (differs, alike) in enumerate(settings.items(), start=1):
-            setting = str(number) if differs else ""
+        settings: dict[tuple[str, str], list[Run]] = {}
+        for name, run in zip(names.settings(peers), peers, strict=True):
+            words = ", ".join(name.split(", ")[2:])  # after the variant and its λ
+            # Two runs of stage 1 have the same words; of a file the name is enough.
+            start = PurePath(str(run.train.weights)).name
+            settings.setdefault((words, start), []).append(run)
+        times = Counter(words for words, _ in settings)
+        for number, ((words, start), alike) in enumerate(settings.items(), start=1):
+            setting = str(number) if len(settings) > 1 else ""
+            differs = (words or NOTHING_ELSE) if setting else ""
+            differs += f" ({start.rpartition('-')[2]})" if times[words] > 1 else ""
             yield {"backbone": backbone, "setting": setting, "differs": differs}, alike
 
 
@@ -152,10 +166,8 @@ def styled(frame: pd.DataFrame) -> Page:
         "Test part, means over findings, 95 % intervals over patients; seeds are averaged. T: IoU "
         "accuracy at T."
     )
-    settings = frame[["backbone", "setting", "differs"]].drop_duplicates()
-    for row in settings[settings["setting"] != ""].itertuples():
-        caption += f" {row.backbone}, setting {row.setting}: {row.differs}."
-    return page(_wide(frame, cells(frame)), caption)
+    words = (frame["setting"] + ": " + frame["differs"]).where(frame["setting"] != "", "")
+    return page(_wide(frame.assign(setting=words), cells(frame)), caption)
 
 
 def styled_differences(frame: pd.DataFrame) -> Page:
@@ -196,6 +208,12 @@ def _named(table: pd.DataFrame) -> pd.DataFrame:
     """Without the level `setting` where no backbone has more than one."""
     several = any(table.index.get_level_values("setting"))
     return (table if several else table.droplevel("setting")).rename_axis(index={"lam": "λ"})
+
+
+def with_curve(frame: pd.DataFrame, least: int = 3) -> pd.DataFrame:
+    """The rows of `table` whose setting was run at `least` λ or more: fewer make no curve."""
+    number = frame.groupby(["backbone", "setting"])["lam"].transform("nunique")
+    return frame[number >= least]
 
 
 def panel(frame: pd.DataFrame, axes: "Axes") -> "Axes":

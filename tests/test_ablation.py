@@ -146,9 +146,9 @@ def test_settings_are_kept_apart():
     frame = over_lambda(runs)
     told = frame[["backbone", "setting", "differs", "lam", "seeds"]].drop_duplicates()
     assert told.to_numpy().tolist() == [
-        ["chexnet", "1", "weights=stage1", 0.4, 1],
-        ["chexnet", "2", "weights=None", 0.1, 1],
-        ["chexnet", "2", "weights=None", 0.4, 1],
+        ["chexnet", "1", "from study/stage1", 0.4, 1],
+        ["chexnet", "2", "no pretraining", 0.1, 1],
+        ["chexnet", "2", "no pretraining", 0.4, 1],
         ["xception", "", "", 0.4, 1],
     ]
 
@@ -248,7 +248,7 @@ def test_pages_tell_the_frame():
     text = ablation.styled(frame).to_html()
     for part in (f"{row['value']:.2f}", f"({row['low']:.2f}–{row['high']:.2f})", "<caption>"):
         assert part in text
-    assert "chexnet, setting 2: augment=False." in text
+    assert ">1: augmented<" in text and ">2: nothing else<" in text
     text = ablation.styled_differences(frame).to_html()
     row = frame[frame["difference"].notna()].iloc[1]
     ends = [row["difference"], row["difference low"], row["difference high"]]
@@ -312,3 +312,19 @@ def test_panels(number):
     assert all(axes.get_window_extent().height > 100 for axes in used)  # pixels of 144 an inch
     two = ablation.panels(pd.concat([lambdas({0.1: 0.5}).assign(setting=s) for s in "12"]))
     assert [axes.get_title() for axes in two.axes] == ["chexnet, setting 1", "chexnet, setting 2"]
+
+
+def test_two_stage1_runs_are_two_settings():
+    """Runs from two stage 1 are not averaged, though both are "from stage 1"."""
+    starts = ("study/a-finetune-seed0-11111111", "study/a-finetune-seed0-22222222")
+    frame = over_lambda([a_run(0.4, weights=start) for start in starts])
+    told = frame[["setting", "differs"]].drop_duplicates().to_numpy().tolist()
+    assert told == [["1", "from stage 1 (11111111)"], ["2", "from stage 1 (22222222)"]]
+
+
+def test_two_lambdas_make_no_curve():
+    """Only settings with enough λ are drawn; with none of them there is nothing to draw."""
+    frame = over_lambda([a_run(lam, augment=a) for a in (True, False) for lam in (0.1, 0.4)])
+    more = over_lambda([a_run(lam) for lam in (0.1, 0.4, 0.9)])
+    assert ablation.with_curve(frame).empty and len(ablation.with_curve(frame, 2)) == len(frame)
+    assert ablation.with_curve(more).equals(more)
