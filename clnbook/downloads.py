@@ -78,7 +78,7 @@ def linked(app: Any, name: str, template: str, context: dict[str, Any], tree: An
             shutil.copyfile(file, folder / file.name)
     links = [
         f'<li><a href="_downloads/{escape(file.name)}">{escape(words)}</a>'
-        f" ({file.stat().st_size / 1e6:.0f} MB)</li>"
+        f" ({file.stat().st_size / 1e6:.1f} MB)</li>"
         for file, words in made.items()
     ]
     if links:

@@ -60,11 +60,11 @@ def claims(real: Sequence[Run]) -> Page:
     ):
         floor = CHANCE if column == AUC else bounds.at[leaderboard.TOLD, column]
         lines[name] = {
+            "State": UNTESTED,
             "The paper's best": f"{variants[column].max():.3f}, {variants[column].idxmax()}",
             "Our best": f"{ours[column].max():.3f}",
             "Floor": f"{floor:.3f}",
             "Ceiling": f"{bounds.at[ceiling, column]:.3f}",
-            "State": UNTESTED,
         }
     return page(
         pd.DataFrame.from_dict(lines, orient="index"),
@@ -118,6 +118,15 @@ def on_real(runs: Sequence[Run], resamples: int = bootstrap.RESAMPLES) -> str:
         f"mean AUC {min(areas):.3f} to {max(areas):.3f}, mean IoU {min(values):.3f} to "
         f"{max(values):.3f}. Of their boxes, compared by mean IoU on the same patients, "
         f"{', '.join(clauses)}."
+    )
+
+
+def about_conclusions(table: pd.DataFrame) -> str:
+    """The claims of `ledger.compute` that differ and bear a conclusion, each with its row."""
+    rows = table[table["verdict"].isin(ACCUSING) & (table["changes"] == "a conclusion")]
+    return "; ".join(
+        f'“{row.claim}” (<a href="ledger.html#{row.id}">its row</a>)'
+        for row in rows.drop_duplicates("issue").itertuples()
     )
 
 

@@ -19,8 +19,10 @@ from clnbook.audit import ledger, main_findings
 studies = [f"nih880-{name}" for name in ("pilot", "trials", "xception")]
 real = [run for study in studies for run in runs.study(study)]
 stage1 = [run for study in studies for run in runs.study(study, stage="finetune")]
+claims = ledger.compute()
 Markdown(f"""- **The paper**: {start.claimed()}
-- **In print** most of it holds. {main_findings.decided(ledger.compute())} See {{doc}}`the audit <audit>`.
+- **In print** most of it holds. {main_findings.decided(claims)} The last is
+  {start.about_conclusions(claims)}. See {{doc}}`the audit <audit>`.
 - **On images** it is **untested, not refuted**. No run here comes near the printed numbers; but the runs are of
   two of six backbones, and {start.seen(real, stage1)}.""")
 

@@ -1,11 +1,13 @@
 """The first page's sentences tell the paper's, the runs' and the audit's numbers."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from clnbook import names, published, start, summary
+from clnbook.audit import ledger
 from clnlib import runs
 from clnlib.metrics.localisation import MEAN, iou_accuracy
 from clnlib.runs import PREDICTED_BOX
@@ -86,3 +88,15 @@ def test_in_print_counts_claims():
     assert text.startswith(f"Of {len(table)} statements, {number[start.REPRODUCED]} are reproduced")
     assert f"{number[list(start.ACCUSING)].sum()} differ" in text
     assert f"{number[start.QUALIFIED]} the paper qualifies itself" in text
+
+
+def test_about_conclusions_names_each_point_once():
+    """One row of the ledger per accusing point that bears a conclusion, with its link."""
+    table = ledger.compute()
+    text = start.about_conclusions(table)
+    points = ledger.issues(table)["a conclusion"].sum()
+    ids = re.findall(r'href="ledger\.html#([\w-]+)"', text)
+    assert len(ids) == points
+    told = table.set_index("id").loc[ids]
+    assert all(claim in text for claim in told["claim"])
+    assert not set(told["verdict"]) & {"reproduced"}
