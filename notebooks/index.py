@@ -31,7 +31,7 @@ start.claims(real)
 
 # %% [markdown]
 # **What would settle it**: the paper's grid on all 112,120 images, `make study STUDY=cln-grid
-# PROFILE=slurm`, or six answers of its authors ({doc}`report`).
+# PROFILE=slurm`, or seven answers of its authors ({doc}`report`).
 #
 # {doc}`explore`: every run, box by box. {doc}`network`: drag a finding, a network boxes it. {doc}`leaderboard`:
 # every run, number by number. {doc}`audit`: every printed number. {doc}`use/howto`: train, test and apply the network on the NIH images or on boxes of your own.
