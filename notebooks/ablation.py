@@ -74,8 +74,8 @@ ablation.styled_differences(values)
 # a smaller one.
 
 # %%
-several = ablation.with_curve(values, least=2)
-ablation.styled_ranges(ablation.ranges(several, chosen))
+ranged = ablation.with_curve(values, least=2)
+ablation.styled_ranges(ablation.ranges(ranged, chosen))
 
 # %% [markdown]
 # The best λ of a quantity is picked here on the test part, as Figure 4 seems to do. A λ for further

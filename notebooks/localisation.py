@@ -87,7 +87,7 @@ for name, run in zip(labels, chosen, strict=True):
 
 # %% [markdown]
 # A column of it by hand, of the last network above: a box is found at T = 0.3 where its IoU with the true
-# box is above 0.3, and the accuracy is the share of a finding's boxes that are found. The table's own
+# box is above T, and the accuracy is the share of a finding's boxes that are found. The table's own
 # numbers must be equal, or this page stops here.
 
 # %%

@@ -33,7 +33,7 @@ SETTINGS = {
     "losses.py": {"0.001", "0.1"},  # the paper's rate, and the λ of the runs shown
     "audit.py": {"0.75"},  # an example the cell below computes with
     "complexity.py": {"0.5"},  # the width of a tolerance, in per cent
-    "significance.py": {"0.05"},  # the level of the tests
+    "wilcoxon.py": {"0.05"},  # the level of the tests
 }
 NUMBER = r"\d+\.\d+"
 LIST = rf"{NUMBER}(?:(?:,| and| to|, and) {NUMBER})*"
