@@ -1,8 +1,6 @@
 """Page `ablation`: mean AUC and IoU accuracy over λ (section 3.4.2, Figure 4)."""
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
-from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -89,17 +87,13 @@ def table(
 def _settings(runs: Sequence[Run]) -> Iterator[tuple[dict[str, str], list[Run]]]:
     """Runs that differ in λ and seed only, with the columns that name them."""
     for (backbone,), peers in names.grouped(runs, "backbone").items():
-        settings: dict[tuple[str, str], list[Run]] = {}
+        settings: dict[str, list[Run]] = {}
         for name, run in zip(names.settings(peers), peers, strict=True):
             words = ", ".join(name.split(", ")[2:])  # after the variant and its λ
-            # Two runs of stage 1 have the same words; of a file the name is enough.
-            start = PurePath(str(run.train.weights)).name
-            settings.setdefault((words, start), []).append(run)
-        times = Counter(words for words, _ in settings)
-        for number, ((words, start), alike) in enumerate(settings.items(), start=1):
+            settings.setdefault(words, []).append(run)
+        for number, (words, alike) in enumerate(settings.items(), start=1):
             setting = str(number) if len(settings) > 1 else ""
             differs = (words or NOTHING_ELSE) if setting else ""
-            differs += f" ({start.rpartition('-')[2]})" if times[words] > 1 else ""
             yield {"backbone": backbone, "setting": setting, "differs": differs}, alike
 
 

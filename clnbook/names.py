@@ -90,7 +90,12 @@ def settings(runs: Sequence[Run]) -> list[str]:
     names = _beginnings(runs)
     for parameter in _others(runs):
         names = [_with(name, parameter, run) for name, run in zip(names, runs, strict=True)]
-    return names
+    starts = [str(run.parameters.weights) for run in runs]
+    several = Counter(name for name, _ in {*zip(names, starts, strict=True)})
+    return [  # two runs of stage 1 have the same words
+        f"{name} ({start.rpartition('-')[2]})" if several[name] > 1 else name
+        for name, start in zip(names, starts, strict=True)
+    ]
 
 
 def _beginnings(runs: Sequence[Run]) -> list[str]:
