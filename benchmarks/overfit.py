@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from clnbook.by_heart import CURVE
 from clnbook.published import LAMBDAS
 from clnlib.data import sources
 from clnlib.data.feed import Examples, Feed
@@ -25,7 +26,6 @@ from clnlib.io import write_atomically
 from clnlib.parameters import BACKBONES, Train
 
 SIZE, EVERY, STEPS, LEARNT = 128, 20, 800, 0.9  # pixels; steps; steps; mean IoU
-CURVE = ["backbone", "images", "loss"]
 SETTING = {"dataset": "nih880", "image_size": SIZE, "bn_momentum": 0.9, "learning_rate": 3e-4}
 
 

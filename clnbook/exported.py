@@ -13,18 +13,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from clnlib import runs
-from clnlib.data import phantom
-from clnlib.data.phantom_findings import Box
+from clnlib.data import phantom, sources
 from clnlib.errors import InputError
 from clnlib.io import write_text
 from clnlib.metrics.classification import mean_auc
 from clnlib.metrics.localisation import MEAN, mean_iou
 from clnlib.model.predict import load_model
-from clnlib.runs import TRUE_BOX, Run
+from clnlib.runs import Run
 
 CHESTS = 6  # drawn chests to choose from
 CHECKED = 50  # images whose outputs the file has from Keras, for the test in the browser
@@ -259,24 +257,16 @@ def chests(run: Run, number: int = CHESTS) -> list[dict[str, Any]]:
 
 
 def checks(run: Run, model: Any, number: int = CHECKED) -> list[dict[str, Any]]:
-    """What Keras gives for some test images: `image`, its `boxes`, `finding` and `box` outputs."""
-    test = run.part("test")
-    images = sorted(test["image"].unique())[:number]
-    drawn = {image: drawn_boxes(run.predictions, image) for image in images}
-    size, contrast = run.parameters.size, run.parameters.phantom_contrast
-    pixels = np.stack([phantom.draw(image, drawn[image], size, contrast) for image in images])
+    """What Keras gives for some test images: `image`, and its `finding` and `box` outputs."""
+    images = sorted(run.part("test")["image"].unique())[:number]
+    source = sources.boxed(run.train)
+    pixels = np.stack([source.read(image)[0] for image in images])
     out = model.predict(pixels[..., None], verbose=0)
     return [
-        {"image": image, "boxes": drawn[image]}
+        {"image": image}
         | {name: np.round(out[name][k].astype(float), 6).tolist() for name in ("finding", "box")}
         for k, image in enumerate(images)
     ]
-
-
-def drawn_boxes(rows: pd.DataFrame, image: str) -> list[tuple[str, Box]]:
-    """The findings and boxes that are drawn on an image, as `phantom.draw` takes them."""
-    of = rows.loc[rows["image"] == image, ["finding", *TRUE_BOX]]
-    return [(finding, (x1, y1, x2, y2)) for finding, x1, y1, x2, y2 in of.to_numpy()]
 
 
 def exported(run: Run) -> dict[str, Any]:

@@ -22,6 +22,8 @@ from records import run_of
 from clnbook import downloads
 from clnbook import site as extension
 from clnlib import runs
+from clnlib.data import sources
+from clnlib.parameters import Train
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted([*ROOT.glob("book/*.ipynb"), *ROOT.glob("book/results/*/*.ipynb")])
@@ -552,15 +554,13 @@ def _value_and_gradient(loss, true, box):
 @pytest.mark.slow
 def test_the_network_in_the_page_is_keras_network(site, browser):
     """On fifty drawings boxes within 0.01 and probabilities within 0.03 of Keras' outputs."""
-    from clnlib.data import phantom
-
+    source = sources.boxed(Train().filled())
     page, troubles = _open(browser, site, 1280, "dark")
     page.goto((site / "network.html").as_uri())
     checks = page.evaluate("clnNetwork.checks")
     assert len(checks) == 50
     for each in checks:
-        boxes = [(finding, tuple(box)) for finding, box in each["boxes"]]
-        pixels = phantom.draw(each["image"], boxes, 80, phantom.MAX_CONTRAST)
+        pixels, _ = source.read(each["image"])
         out = page.evaluate("(pixels) => clnTryout.see(pixels)", pixels.ravel().tolist())
         assert np.allclose(out["box"], each["box"], atol=0.01), each["image"]
         assert np.allclose(out["finding"], each["finding"], atol=0.03), each["image"]
