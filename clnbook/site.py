@@ -25,7 +25,6 @@ from sphinx.pycode import ModuleAnalyzer
 from sphinx.util.inspect import signature, stringify_signature
 
 from clnbook import downloads, jobs
-from clnbook.jobs import FRESH
 from clnbook.pages import SWITCH
 from clnlib import io, paths, runs
 from clnlib.errors import InputError
@@ -256,5 +255,5 @@ def plotting(app: Any) -> Any:
 
 
 if __name__ == "__main__":
-    assemble([paths.CHECKOUT / "book", paths.CHECKOUT / FRESH], downloads.MADE / "book")
+    assemble([paths.CHECKOUT / "book", paths.CHECKOUT / jobs.FRESH], downloads.MADE / "book")
     downloads.pack(downloads.MADE)

@@ -74,8 +74,8 @@ def apart(means: NDArray[np.float64], thresholds: Sequence[float] = ()) -> pd.Da
     lines = []
     for s, series in enumerate((NETWORK, *YARDSTICKS)):
         for q, quantity in enumerate((MEAN_IOU, *(f"T = {t:g}" for t in thresholds))):
-            apart = bootstrap.interval(means[:, 0, q] - means[:, s, q]) if s else [np.nan] * 3
-            lines.append([series, quantity, means[0, s, q], *apart])
+            less = bootstrap.interval(means[:, 0, q] - means[:, s, q]) if s else [np.nan] * 3
+            lines.append([series, quantity, means[0, s, q], *less])
     return pd.DataFrame(lines, columns=["series", "quantity", "value", "difference", "low", "high"])
 
 

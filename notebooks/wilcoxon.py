@@ -1,5 +1,5 @@
 # %% [markdown]
-# # Its significance tests
+# # The paper's significance tests
 #
 # Sections 3.2 and 3.3 of the paper compare its best model with every other method by Wilcoxon's
 # signed-rank test, paired over findings: on Table 2 by AUC, on Table 1 by IoU accuracy at all

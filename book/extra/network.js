@@ -3,7 +3,7 @@
    channels, the channels side by side. */
 "use strict";
 window.clnForward = function (network) {
-  const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+  const bytes = window.clnForward.bytes;
   const levels = new Int8Array(bytes(network.int8).buffer);
   const floats = new Float32Array(bytes(network.float32).buffer);
 
@@ -91,3 +91,4 @@ window.clnForward = function (network) {
     return { finding: [...made[network.finding].data], box: [...made[network.box].data] };
   };
 };
+window.clnForward.bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));

@@ -3,7 +3,7 @@
 "use strict";
 window.clnTryout = (function () {
   const data = window.clnNetwork, size = data.network.size;
-  const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+  const bytes = window.clnForward.bytes;
   const chests = data.chests.map((chest) => ({ ...chest, film: bytes(chest.film),
     findings: Object.fromEntries(Object.entries(chest.findings).map(([name, drawn]) =>
       [name, { ...drawn, film: bytes(drawn.film) }])) }));
@@ -97,7 +97,6 @@ window.clnTryout = (function () {
       + `${area(shown) > 0 ? "" : "; the predicted box is empty"}. Computed in ${Math.round(took)} ms.`;
     for (const [k, name] of ["across", "down"].entries()) field(name).value = (box[k] + box[k + 2]) / 2;
     for (const [k, name] of ["width", "height"].entries()) field(name).value = box[k + 2] - box[k];
-    return out;
   }
 
   /* A box from the four sliders, kept inside the image. */
