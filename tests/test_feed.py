@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from clnlib.backend import keras
 from clnlib.data import feed as feed_module
 from clnlib.data import nih
 from clnlib.data.feed import Examples, Feed, distort
@@ -159,6 +160,16 @@ def test_a_batch_can_be_read_again():
     np.testing.assert_array_equal(first[1]["box"], second[1]["box"])
     assert (given_examples["targets"]["box"] == FULL).all()
     assert not (first[1]["box"] == FULL).all()
+
+
+def test_keras_reads_augmented_batches_in_order():
+    """A model gets the batches that the feed gives, in their order, though threads make them."""
+    pictures = np.random.default_rng(3).integers(0, 256, (70, 32, 32), dtype=np.uint8)
+    feed = Feed(Examples(pictures, np.arange(70), {}), 4, shuffle=(0, 1), augment=True)
+    feed.workers = 3
+    image = keras.Input((32, 32, 1))
+    got = keras.Model(image, keras.layers.Rescaling(1.0)(image)).predict(feed, verbose=0)
+    np.testing.assert_array_equal(got, whole(feed)[0])
 
 
 def test_the_store_is_never_changed(tmp_path):
