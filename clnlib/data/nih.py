@@ -260,7 +260,8 @@ def find_images(folder: Path | None = None) -> dict[str, Path]:
     Parameters
     ----------
     folder
-        Where to look, with everything below it (default: `CLN_NIH_DIR`); links are followed.
+        Where to look, with everything below it but hidden folders (default: `CLN_NIH_DIR`);
+        links are followed.
 
     Returns
     -------
@@ -278,7 +279,8 @@ def find_images(folder: Path | None = None) -> dict[str, Path]:
     seen: set[str] = set()  # real paths, so that a link to a folder above cannot loop
     for place, folders, files in os.walk(top, onerror=_unreadable, followlinks=True):
         # sorted: which of two links to one folder is walked must not depend on the disk
-        folders[:] = [] if (real := os.path.realpath(place)) in seen else sorted(folders)
+        shown = sorted(name for name in folders if not name.startswith("."))
+        folders[:] = [] if (real := os.path.realpath(place)) in seen else shown
         seen.add(real)
         for match in filter(None, map(_FILE.fullmatch, files)):
             found.setdefault(match[1], []).append(Path(place, match[0]))
