@@ -12,16 +12,30 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from clnlib import paths
+from clnlib.errors import InputError
 
 RACE = 2.0  # seconds: a file changed so shortly before it was hashed may change again unnoticed
 
 
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn a full disk, or a folder that cannot be written, into one error that names the file."""
+    try:
+        yield
+    except OSError as error:
+        raise InputError(
+            f"{path}: cannot be written: {error}; make room there or mend the rights (CLN_HOME "
+            "moves stores and runs elsewhere), then type the same command again: it goes on"
+        ) from error
+
+
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     """Let `write` make a temporary file beside `path`, then rename it: all of it or nothing."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".partial-{path.name}")
-    write(temporary)
-    os.replace(temporary, path)
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write(temporary)
+        os.replace(temporary, path)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -80,7 +94,7 @@ def content_sha256(files: Iterable[Path]) -> dict[Path, str]:
         if max(stamps[file][1:]) < settled
     }
     if fresh:
-        with suppress(OSError):  # a home that cannot be written remembers nothing
+        with suppress(InputError):  # a home that cannot be written remembers nothing
             write_json(index, known | fresh)
     return {file: hashes.get(file) or str(entries[file][3]) for file in stamps}
 
@@ -106,7 +120,8 @@ def alone(file: Path, doing: str) -> Iterator[None]:
     """
     from filelock import FileLock, Timeout
 
-    file.parent.mkdir(parents=True, exist_ok=True)
+    with writing(file):
+        file.parent.mkdir(parents=True, exist_ok=True)
     # Not shared among threads either: each call waits for all others.
     lock = FileLock(file, is_singleton=False, fallback_to_soft=False)
     say = functools.partial(print, f"{file.parent}:", file=sys.stderr)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from clnlib import io
+from clnlib.errors import InputError
 
 
 @pytest.mark.parametrize("error", [errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP])
@@ -40,7 +41,7 @@ def test_an_error_of_the_work_is_its_own(tmp_path, capsys):
 
 
 def test_write_atomically_keeps_the_old_file(tmp_path):
-    """A writer that fails midway leaves what was there before."""
+    """A full disk leaves what was there before; the error names the file and the way out."""
     path = tmp_path / "a" / "file.txt"
     io.write_atomically(path, lambda p: p.write_text("old"))
 
@@ -48,7 +49,7 @@ def test_write_atomically_keeps_the_old_file(tmp_path):
         p.write_text("ne")
         raise OSError("disk full")
 
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(InputError, match=r"file\.txt: cannot be written: disk full; make room"):
         io.write_atomically(path, torn)
     assert path.read_text() == "old"
     io.write_atomically(path, lambda p: p.write_text("new"))

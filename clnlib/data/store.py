@@ -153,7 +153,7 @@ def build_store(
     content = Content(list(names), size, json.loads(json.dumps(dict(options))))
     # Without the lock, because a finished store may lie in a folder that cannot be written.
     if not _finished(folder) or list(folder.glob("journal*")):
-        with io.alone(folder / "lock", "builds it"):
+        with io.alone(folder / "lock", "builds it"), io.writing(folder):
             if not _finished(folder):
                 facts, excluded = _read_all(folder, content, read)
                 if excluded and not (exclude_unreadable and facts):
