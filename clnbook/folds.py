@@ -19,6 +19,8 @@ from clnlib.metrics.localisation import PAPER
 from clnlib.runs import Run
 
 FOLDS = 5
+ALL_FOLDS = "Every box predicted once, by a network that did not see its patient"
+ONE_PART = "The test part"
 
 
 class OutOfFold(NamedTuple):
@@ -108,8 +110,22 @@ def table(
     return pd.concat([first, lines], ignore_index=True)
 
 
-def styled(settings: dict[str, list[list[Run]]], resamples: int = bootstrap.RESAMPLES) -> Page:
-    """The settings of `complete`, a row each: boxes, seeds, numbers, and what they are worth."""
+def styled(
+    settings: dict[str, list[list[Run]]],
+    boxes: str = ALL_FOLDS,
+    resamples: int = bootstrap.RESAMPLES,
+) -> Page:
+    """Settings, a row each: boxes, seeds, numbers, and what they are worth.
+
+    Parameters
+    ----------
+    settings
+        Name → for each seed its runs, as `complete` gives them, or one run.
+    boxes
+        Which boxes the runs predict, for the title.
+    resamples
+        Of the patients and the seeds.
+    """
     lines = {}
     for name, seeds in settings.items():
         numbers = table(seeds, FEW, resamples)
@@ -125,7 +141,7 @@ def styled(settings: dict[str, list[list[Run]]], resamples: int = bootstrap.RESA
         }
     return page(
         pd.DataFrame.from_dict(lines, orient="index"),
-        "Every box predicted once, by a network that did not see its patient: means over findings, "
-        "then over seeds, with 95 % intervals over patients and seeds; T: IoU accuracy at T; then "
-        "the mean IoU less that of boxes that see less, on the same patients.",
+        f"{boxes}: means over findings, then over seeds, with 95 % intervals over patients and "
+        "seeds; T: IoU accuracy at T; then the mean IoU less that of boxes that see less, on the "
+        "same patients.",
     )

@@ -1,22 +1,22 @@
 """A study as jobs: what `workflow/Snakefile` asks, checked before anything runs."""
 
 import functools
+import itertools
 import shlex
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from clnbook import changes
 from clnbook.studies import Study, load_study, planned
 from clnlib import code, io, paths, runs
 from clnlib.data import phantom, sources
 from clnlib.errors import InputError, nearest
-from clnlib.parameters import (
-    Parameters,
-    Prepare,
-)
+from clnlib.parameters import Parameters, Prepare, Train
 
 EVALUATION = ("localisation", "classification", "baselines", "ablation", "significance")
-FOLDS = "folds"  # the page of studies that train every fold of a split
+OF_SOME = ("folds", "changes")  # pages of studies that train all folds, or change one thing each
 SITE = (
     "index",
     "report",
@@ -78,13 +78,19 @@ class Plan:
         """Names of the study's pages."""
         # Predicting shows nothing but images, and no page shows a radiograph.
         images = ["predict"] if self.is_phantom else []
-        folds = [FOLDS] if len({run.fold for run in self.study.trainings()}) > 1 else []
-        return ["prepare", *self.shown, *EVALUATION, *folds, "gradcam", *images]
+        some = of_some(self.study.trainings())
+        return ["prepare", *self.shown, *EVALUATION, *some, "gradcam", *images]
 
     @property
     def is_phantom(self) -> bool:
         """Whether every image of stage 2 is a drawn one."""
         return all(run.dataset == "phantom" for run in self.study.trainings())
+
+
+def of_some(trainings: Sequence[Train]) -> list[str]:
+    """Which of the pages `OF_SOME` a study of these trainings has."""
+    has = (len({p.fold for p in trainings}) > 1, changes.recipe(trainings) is not None)
+    return list(itertools.compress(OF_SOME, has))
 
 
 def plan(name: str, imagenet: str | None = None) -> Plan:

@@ -122,6 +122,12 @@ def _with(name: str, parameter: str, run: Run) -> str:
     return f"{name}, {_WORDS.get(parameter, f'{parameter} {{}}'.format)(value)}"
 
 
+def valued(parameter: str, run: Run) -> str:
+    """A run's value of a parameter in words, whether it is the paper's or not."""
+    value = getattr(run.parameters, parameter)
+    return _SAID.get((parameter, value)) or _WORDS.get(parameter, f"{parameter} {{}}".format)(value)
+
+
 def is_stage1(weights: str | None) -> bool:
     """Whether a run that starts from these weights starts from a stage 1."""
     return "-finetune-" in (weights or "")
@@ -136,7 +142,18 @@ def _start(weights: str | None) -> str:
     return "from ImageNet" if "imagenet" in weights else f"from {weights}"
 
 
+_SAID: dict[tuple[str, object], str] = {
+    ("augment", False): "not augmented",
+    ("bn_momentum", None): "BatchNorm momentum of the backbone",
+    ("freeze", "batchnorm"): "BatchNorm frozen",
+    ("freeze", "backbone"): "backbone frozen",
+    ("loss", "giou"): "GIoU",
+    ("loss", "ciou"): "CIoU",
+    ("rate_rule", "plateau"): "rate halved on plateaus",
+}
 _WORDS: dict[str, Callable[..., str]] = {
+    "lam": "λ = {:g}".format,
+    "protocol": "{} split".format,
     "weights": _start,
     "bn_momentum": "BatchNorm momentum {}".format,
     "augment": "augmented".format,

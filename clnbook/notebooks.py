@@ -15,7 +15,7 @@ SCHEMAS: dict[str, type[Parameters]] = {
         Evaluation,
     ),
     "baselines": Evaluation,
-    "folds": Runs,
+    **dict.fromkeys(("folds", "changes"), Runs),
 }
 """Notebook → the schema of its parameters."""
 

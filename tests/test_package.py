@@ -37,7 +37,7 @@ ROOMS = (
     ),
     ("clnbook.localisation", "clnbook.classification", "clnbook.baselines", "clnbook.gradcam"),
     ("clnbook.ablation", "clnbook.significance"),
-    ("clnbook.folds", "clnbook.exported", "clnbook.pairs"),
+    ("clnbook.folds", "clnbook.changes", "clnbook.exported", "clnbook.pairs"),
     ("clnbook.start", "clnbook.explore", "clnbook.leaderboard"),
     ("clnbook.downloads",),
     ("clnbook.jobs", "clnbook.pages", "clnbook.site", "clnbook.publish"),

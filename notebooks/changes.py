@@ -1,0 +1,52 @@
+# %% [markdown]
+# # One change at a time
+#
+# The text leaves much of the recipe open. Here one recipe, under which box heads live, is trained again and
+# again with one thing changed each time. Which change moves the findings, and which the boxes?
+#
+# Means are over findings, then over seeds; intervals are 95 % over patients and seeds, both drawn again. With
+# this many changes one or two differ by chance alone: Holm's adjustment counts that in.
+
+# %% tags=["parameters"]
+study: str = "phantom"  # name of a study under runs/ or results/, or its folder
+runs: str = "*"  # which of its runs: names or patterns, separated by commas
+
+# %%
+from clnlib.parameters import Runs
+
+parameters = Runs.from_notebook(globals())
+
+# %%
+from clnbook import changes, names
+from clnlib import runs as records
+
+found = records.study(parameters.study, parameters.runs)
+settings = changes.settings(found)
+print(f"The recipe: {names.settings(settings[changes.RECIPE])[0]}; {len(settings) - 1} changes of it")
+
+# %% [markdown]
+# ## What each change does
+#
+# Right of zero is better than the recipe.
+
+# %% mystnb={"image": {"alt": "Points with intervals, a line per change of the recipe: by how much its mean AUC, above, and its mean IoU, below, differ from the recipe's, with a line at zero. The numbers are in the table below."}}
+import matplotlib.pyplot as plt
+
+from clnbook import style
+
+plt.rcParams.update(style.rc())
+numbers = changes.table(settings)
+_ = changes.draw(numbers)
+
+# %%
+changes.styled(numbers)
+
+# %% [markdown]
+# ## What the boxes are worth
+#
+# Whatever the change: does the network's box beat boxes that do not see the image, or see less?
+
+# %%
+from clnbook import folds
+
+folds.styled({name: [[run] for run in group] for name, group in settings.items()}, folds.ONE_PART)
