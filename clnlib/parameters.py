@@ -306,7 +306,11 @@ class Evaluation(Conventions, Runs):
 class Predict(Parameters):
     """A finished run applied to image files."""
 
-    run: str = _field("", "a finished train run: its folder, or <study>/<run> under runs/")
+    run: str = _field(
+        "models/mobilenetv3small",
+        "a finished train run: its folder, or <study>/<run> under runs/; "
+        "the default is the small network that comes with the repository",
+    )
     images: str = _field("", "an image file (PNG, JPEG, DICOM) or a folder of them")
     out: str = _field("predictions", "folder for predictions.csv, predictions.json, pictures")
     show: int = _field(6, "number of pictures to draw, 0 or more", ge=0)

@@ -157,7 +157,7 @@ def name_of(run: str | Path) -> str:
 
 def find(run: str | Path) -> Path:
     """The folder a person means by a path or by `<study>/<run>`."""
-    for folder in (Path(run).expanduser(), paths.runs() / run):
+    for folder in (Path(run).expanduser(), paths.runs() / run, paths.CHECKOUT / run):
         if str(run) and folder.is_dir():
             return folder.resolve()
     known = _known()

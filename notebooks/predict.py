@@ -14,7 +14,7 @@
 # which it was not trained on, written to files by `python -m clnbook.jobs draw`.
 
 # %% tags=["parameters"]
-run: str = ""  # a finished train run: its folder, or <study>/<run> under runs/
+run: str = "models/mobilenetv3small"  # a finished train run: its folder, or <study>/<run> under runs/; the default is the small network that comes with the repository
 images: str = ""  # an image file (PNG, JPEG, DICOM) or a folder of them
 out: str = "predictions"  # folder for predictions.csv, predictions.json, pictures
 show: int = 6  # number of pictures to draw, 0 or more

@@ -35,6 +35,9 @@ def load_model(run: runs.Run) -> Any:
     p = run.train
     if not run.weights.exists():
         raise InputError(f"{run.weights}: not there; a published record has no weights")
+    released = run.provenance.get("released_sha256")
+    if released and io.content_sha256([run.weights])[run.weights] != released:
+        raise InputError(f"{run.weights}: not the file that was released; get it again")
     model = build_cln(p.backbone, p.size, len(run.findings), p.pooling, p.box_unit)
     model.load_weights(run.weights)
     return model
