@@ -16,7 +16,9 @@ from clnlib.errors import InputError, nearest
 from clnlib.parameters import Parameters, Prepare, Train
 
 EVALUATION = ("localisation", "classification", "baselines", "ablation", "significance")
-OF_SOME = ("folds", "changes")  # pages of studies that train all folds, or change one thing each
+# In place of these: pages of studies that train all folds of a split, or change one thing each,
+# where settings are compared, not runs.
+OF_SETTINGS = ("folds", "changes")
 SITE = (
     "index",
     "report",
@@ -78,8 +80,8 @@ class Plan:
         """Names of the study's pages."""
         # Predicting shows nothing but images, and no page shows a radiograph.
         images = ["predict"] if self.is_phantom else []
-        some = of_some(self.study.trainings())
-        return ["prepare", *self.shown, *EVALUATION, *some, "gradcam", *images]
+        settings = of_settings(self.study.trainings())
+        return ["prepare", *self.shown, *(settings or [*EVALUATION, "gradcam"]), *images]
 
     @property
     def is_phantom(self) -> bool:
@@ -87,10 +89,10 @@ class Plan:
         return all(run.dataset == "phantom" for run in self.study.trainings())
 
 
-def of_some(trainings: Sequence[Train]) -> list[str]:
-    """Which of the pages `OF_SOME` a study of these trainings has."""
+def of_settings(trainings: Sequence[Train]) -> list[str]:
+    """Which of the pages `OF_SETTINGS` a study of these trainings has."""
     has = (len({p.fold for p in trainings}) > 1, changes.recipe(trainings) is not None)
-    return list(itertools.compress(OF_SOME, has))
+    return list(itertools.compress(OF_SETTINGS, has))
 
 
 def plan(name: str, imagenet: str | None = None) -> Plan:

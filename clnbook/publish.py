@@ -90,10 +90,11 @@ def publish_site() -> None:
 
 def _reading(records: Sequence[runs.Run]) -> list[str]:
     """The pages that follow from records: Grad-CAM's too, but for pictures of drawn images."""
-    some = jobs.of_some([run.train for run in records])
+    if settings := jobs.of_settings([run.train for run in records]):
+        return settings
     has_maps = any(runs.attached(run, "gradcam") is not None for run in records)
     shows_images = any(run.parameters.dataset == "phantom" for run in records)
-    return [*jobs.EVALUATION, *some, *(["gradcam"] if has_maps and not shows_images else [])]
+    return [*jobs.EVALUATION, *(["gradcam"] if has_maps and not shows_images else [])]
 
 
 def _executed_by_jobs(plan: jobs.Plan) -> Pages:
@@ -101,7 +102,7 @@ def _executed_by_jobs(plan: jobs.Plan) -> Pages:
     study = plan.study.name
     folder = paths.CHECKOUT / jobs.EXECUTED / study
     shown = {page: f"runs/{run}" for page, run in plan.shown.items()}
-    names = [page for page in plan.pages if page not in (*jobs.EVALUATION, *jobs.OF_SOME)]
+    names = [page for page in plan.pages if page not in (*jobs.EVALUATION, *jobs.OF_SETTINGS)]
     files = {(study, page): folder / f"{shown.get(page, page)}.ipynb" for page in names}
     needed = [paths.runs() / study / run / "done" for run in plan.runs]
     if missing := [file for file in (*needed, *files.values()) if not file.exists()]:

@@ -7,7 +7,7 @@ import os
 import re
 import reprlib
 from collections import Counter
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Annotated, Any
 from unicodedata import normalize
 
@@ -30,8 +30,11 @@ def _composed(text: str) -> str:
 
 
 def _portable(name: str) -> str:
-    r"""`.\images\a.png`, as Windows writes it, as `images/a.png`."""
-    return str(PurePosixPath(_composed(name).replace("\\", "/")))
+    r"""`.\images\a.png`, as Windows writes it, as `images/a.png`; never out of the folder."""
+    path = PurePosixPath(_composed(name).replace("\\", "/"))
+    if path.is_absolute() or PureWindowsPath(name).drive or ".." in path.parts:
+        raise ValueError("must lie in the image folder: no absolute path, no ..")
+    return str(path)
 
 
 _Name = Annotated[

@@ -39,7 +39,11 @@ def load_model(run: runs.Run) -> Any:
     if released and io.content_sha256([run.weights])[run.weights] != released:
         raise InputError(f"{run.weights}: not the file that was released; get it again")
     model = build_cln(p.backbone, p.size, len(run.findings), p.pooling, p.box_unit)
-    model.load_weights(run.weights)
+    try:
+        model.load_weights(run.weights)
+    except (OSError, ValueError) as error:  # Keras refuses links and storage outside the file
+        reason = " ".join(str(error).split())[:300]
+        raise InputError(f"{run.weights}: not the weights of this run: {reason}") from None
     return model
 
 
@@ -68,6 +72,8 @@ def predict(parameters: Predict) -> pd.DataFrame:
     """
     run = runs.read(parameters.run)
     files = image_files(parameters.images)
+    out = Path(parameters.out).expanduser()
+    _refuse_what_is_not_ours(out, parameters.images)
     inside = sorted(Path(parameters.images).expanduser().glob("[!.]*/"))
     if folders := [path.name for path in inside]:
         print(f"note: not looked into: {shortened(folders)}")
@@ -84,10 +90,19 @@ def predict(parameters: Predict) -> pd.DataFrame:
         raise InputError(f"no image could be read: {shortened(unread['problem'])}")
     if len(unread):
         print(f"{len(unread)} of {len(table)} files not read: {shortened(unread['problem'])}")
-    out = Path(parameters.out).expanduser()
+    io.write_json(out / "predictions.json", as_coco(table, run.findings))  # first: it says whose
     io.write_atomically(out / "predictions.csv", lambda p: table.to_csv(p, index=False))
-    io.write_json(out / "predictions.json", as_coco(table, run.findings))
     return table
+
+
+def _refuse_what_is_not_ours(out: Path, images: str) -> None:
+    """Refuse an `out` that holds the images, or predictions that this function did not write."""
+    if out.resolve() == Path(images).expanduser().resolve():
+        raise InputError(f"out {out}: the folder of the images themselves; name another one")
+    table, file = out / "predictions.csv", out / "predictions.json"
+    ours = file.is_file() and RESEARCH_ONLY in file.read_text(encoding="utf-8", errors="replace")
+    if not ours and (table.exists() or file.exists()):
+        raise InputError(f"out {out}: has predictions of something else; name another folder")
 
 
 def image_files(images: str) -> list[Path]:
