@@ -73,6 +73,7 @@ def test_weight_files_are_read_from_themselves_alone(tmp_path, honest, kind):
         np.testing.assert_array_equal(variable.numpy(), value)
 
 
+@pytest.mark.filterwarnings("ignore:Skipping nested container")  # Keras, before it refuses
 @pytest.mark.parametrize("kind", ["external link", "external storage", "shape bomb"])
 def test_a_record_s_weights_are_read_from_themselves_alone(small_run, tmp_path, kind):
     """The same holds for the weights of a run that somebody else has sent."""
