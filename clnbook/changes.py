@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from clnbook import names
 from clnbook.paired import holm, paired_rows, two_sided_p
-from clnbook.style import COLUMN, MISSING, PREDICTED, Page, cells, change, p_value, page
+from clnbook.style import COLUMN, MISSING, PREDICTED, Page, cell, cells, change, p_value, page
 from clnbook.summary import AUC, MEAN_IOU, dead_coordinates
 from clnlib.errors import InputError
 from clnlib.metrics import bootstrap
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 RECIPE = "the recipe"  # how the first setting is called
 QUANTITIES = (AUC, MEAN_IOU)
+ALPHA = 0.05
 FEWEST = 3  # changes that make a study one of changes
 
 
@@ -162,6 +163,24 @@ def styled(frame: pd.DataFrame) -> Page:
         "after Holm's adjustment for all lines. Dead coordinates: the most of any seed. "
         f"{MISSING}: another test part, or nothing to compare.",
     )
+
+
+def told(frame: pd.DataFrame) -> str:
+    """Which changes of a `table` differ from the recipe after Holm's adjustment, as sentences."""
+    sentences = []
+    for quantity, rows in frame.groupby("quantity", sort=False):
+        known = rows.dropna(subset="p_holm")
+        sure = known[known["p_holm"] < ALPHA].sort_values("difference")
+        numbers = sure[["setting", "difference", "difference low", "difference high"]]
+        each = [
+            f"{name} {change(value, low, high, 3)}"
+            for name, value, low, high in numbers.itertuples(index=False)
+        ]
+        which = f"{len(each)} move it: {'; '.join(each)}" if each else "none moves it"
+        recipe = rows.iloc[0]
+        value = cell(recipe["value"], recipe["low"], recipe["high"], digits=3)
+        sentences.append(f"The recipe's {quantity} is {value}; of {len(known)} changes {which}.")
+    return " ".join(sentences)
 
 
 def draw(frame: pd.DataFrame) -> "Figure":

@@ -110,6 +110,24 @@ def table(
     return pd.concat([first, lines], ignore_index=True)
 
 
+def told(settings: dict[str, list[list[Run]]], resamples: int = bootstrap.RESAMPLES) -> list[str]:
+    """Each setting's mean AUC and mean IoU over all boxes, and what the latter is worth."""
+    sentences = []
+    for name, seeds in settings.items():
+        numbers = table(seeds, (), resamples)
+        own = numbers["series"] == NETWORK
+        values = [
+            f"{quantity} {cell(value, low, high, digits=3)}"
+            for _, quantity, value, _, low, high in numbers[own].itertuples(index=False)
+        ]
+        apart = [
+            f"{change(difference, low, high, 3)} less {series}"
+            for series, _, _, difference, low, high in numbers[~own].itertuples(index=False)
+        ]
+        sentences.append(f"{name}: {', '.join(values)}; mean IoU {', '.join(apart)}")
+    return sentences
+
+
 def styled(
     settings: dict[str, list[list[Run]]],
     boxes: str = ALL_FOLDS,

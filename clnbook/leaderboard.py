@@ -21,7 +21,8 @@ TOLD = "a blind box per finding, told the true one"
 EXPERTS = "radiologists among themselves, other images"
 PERFECT = "a perfect network that names one finding an image"
 Line = dict[str, Any]  # a row: column → text or number
-PLACES = {"box-unit": "losses.html"}  # studies without pages of their own
+# Studies whose runs have no page of localisation.
+PLACES = {"box-unit": "losses.html", "nih880-study": "results/nih880-study/changes.html"}
 
 
 def compute(studies: Mapping[str, Sequence[Run]]) -> pd.DataFrame:

@@ -22,6 +22,9 @@ BEATEN = {
     MEDOID: "than a fixed box for the true finding, which the network is not told",
 }
 
+REAL = tuple(f"nih880-{name}" for name in ("pilot", "trials", "xception", "study"))
+"""The studies of real images with a test part of the paper's size; `nih880-folds` tests all."""
+
 UNTESTED = "untested"
 CHANCE = 0.5  # the AUC of a coin
 

@@ -16,9 +16,8 @@ from clnlib import runs
 from clnbook import start
 from clnbook.audit import ledger, main_findings
 
-studies = [f"nih880-{name}" for name in ("pilot", "trials", "xception")]
-real = [run for study in studies for run in runs.study(study)]
-stage1 = [run for study in studies for run in runs.study(study, stage="finetune")]
+real = [run for study in start.REAL for run in runs.study(study)]
+stage1 = [run for study in start.REAL for run in runs.study(study, stage="finetune")]
 claims = ledger.compute()
 Markdown(f"""- **The paper**: {start.claimed()}
 - **In print** most of it holds. {main_findings.decided(claims)} The last is

@@ -13,9 +13,8 @@ from clnlib import runs
 from clnbook import start
 
 phantom = runs.study("phantom")
-studies = [f"nih880-{name}" for name in ("pilot", "trials", "xception")]
-real = [run for study in studies for run in runs.study(study)]
-stage1 = [run for study in studies for run in runs.study(study, stage="finetune")]
+real = [run for study in start.REAL for run in runs.study(study)]
+stage1 = [run for study in start.REAL for run in runs.study(study, stage="finetune")]
 pixels, relative = ([r for r in real if r.train.box_unit == u] for u in ("pixels", "relative"))
 Markdown(f"""{start.claimed()} Two questions: does the paper's print support that, and do networks built
 from its text behave so?""")
@@ -45,11 +44,18 @@ stand-in for the ImageNet weights ({{doc}}`method`). Every run of its own is in 
 # ## Results
 
 # %% tags=["remove-input"]
+from clnbook import changes, folds
+
+changed = changes.table(changes.settings(runs.study("nih880-study")))
+out_of_fold = folds.complete(runs.study("nih880-folds"))
 Markdown(f"""- **In print**: {start.in_print()}
 - **On the real images**, with the box head in pixels: {start.on_real(pixels)}
 - **Before that** our box head counted in units of the image's side, a choice the paper does not make and
   under which it may die ({{doc}}`losses`). Stage 1 and rates differ, too, so that the two groups compare nothing
   else: {start.on_real(relative)}
+- **One change at a time**, MobileNetV3Small at 128 pixels, three seeds a setting ({{doc}}`results/nih880-study/changes`):
+  {changes.told(changed)}
+- **Every box once**, by five folds ({{doc}}`results/nih880-folds/folds`): {"; ".join(folds.told(out_of_fold))}
 - **On drawn radiographs**, trained for minutes: {start.on_phantom(phantom)}""")
 
 # %% [markdown]

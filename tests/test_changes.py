@@ -78,6 +78,17 @@ def test_differences_are_of_means_over_seeds():
     assert (table[table["quantity"] == AUC]["difference"].dropna() == 0).all()
 
 
+def test_what_is_sure_is_told():
+    """The sentences name the changes whose adjusted p is small, and no other."""
+    table = changes.table(changes.settings(study()), resamples=2000)
+    text = changes.told(table)
+    areas, boxes = text.split(". The")
+    assert areas.startswith("The recipe's mean AUC") and areas.endswith("3 changes none moves it")
+    sure = table[(table["quantity"] == MEAN_IOU) & (table["p_holm"] < changes.ALPHA)]
+    assert f"3 changes {len(sure)} move it" in boxes and len(sure) > 0
+    assert all(name in boxes for name in sure["setting"])
+
+
 def test_seeds_widen_an_interval():
     """Seeds that lie apart make the interval wider than patients alone do."""
     others = ({"lam": 0.9}, {"loss": "giou"}, {"augment": True})
