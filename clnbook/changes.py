@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from clnbook import names
 from clnbook.paired import holm, paired_rows, two_sided_p
+from clnbook.published import RECIPE as IN_PRINT
 from clnbook.style import COLUMN, MISSING, PREDICTED, Page, cell, cells, change, p_value, page
 from clnbook.summary import AUC, MEAN_IOU, dead_coordinates
 from clnlib.errors import InputError
@@ -49,6 +50,8 @@ def recipe(trainings: Sequence[Train]) -> dict[str, Any] | None:
 def settings(runs: Sequence[Run]) -> dict[str, list[Run]]:
     """The runs of a study's recipe, then of every change, named by it and in its order.
 
+    Runs of one setting and seed that learnt from another stage 1 count as further seeds.
+
     Raises
     ------
     InputError
@@ -62,9 +65,9 @@ def settings(runs: Sequence[Run]) -> dict[str, list[Run]]:
         )
     found: dict[tuple[Any, ...], list[Run]] = {}
     for run in runs:
-        apart = _apart(first, _values(run.train))
-        key = (*apart, *(getattr(run.parameters, name) for name in apart))
-        found.setdefault(key, []).append(run)
+        values = _values(run.train)
+        apart = _apart(first, values)
+        found.setdefault((*apart, *(values[name] for name in apart)), []).append(run)
     ordered = sorted(found.items(), key=lambda item: [(str(type(part)), part) for part in item[0]])
     return {
         names.valued(str(key[0]), group[0]) if key else RECIPE: sorted(
@@ -75,11 +78,22 @@ def settings(runs: Sequence[Run]) -> dict[str, list[Run]]:
 
 
 def _values(p: Train) -> dict[str, Any]:
-    return p.filled().model_dump(exclude={"study", "restart", "seed"})
+    """What makes a setting; a stage 1 made anew, or ImageNet's file elsewhere, is one start."""
+    values = p.filled().model_dump(exclude={"study", "restart", "seed"})
+    return values | {"weights": names.start(p.weights)}
 
 
 def _apart(one: dict[str, Any], other: dict[str, Any]) -> list[str]:
     return [name for name, value in one.items() if other[name] != value]
+
+
+def described(run: Run) -> str:
+    """A run's backbone, λ, size, split and start, and in what else it departs from the paper."""
+    p = run.train.filled()
+    (first,) = names.labels([run])
+    apart = [name for name, value in IN_PRINT.items() if getattr(p, name) != value]
+    words = [names.valued(name, run) for name in ("protocol", "weights", *apart)]
+    return ", ".join([first, f"{p.size} pixels", *words])
 
 
 def table(found: dict[str, list[Run]], resamples: int = bootstrap.RESAMPLES) -> pd.DataFrame:
@@ -108,7 +122,7 @@ def table(found: dict[str, list[Run]], resamples: int = bootstrap.RESAMPLES) -> 
     base = _drawn(first, resamples, 0)
     lines = []
     for place, (name, runs) in enumerate(found.items()):
-        own = _drawn(runs, resamples, place)
+        own = _drawn(runs, resamples, place) if place else base
         dead = max(map(dead_coordinates, runs))
         for q, quantity in enumerate(QUANTITIES):
             numbers = [np.nan] * 4
@@ -166,28 +180,39 @@ def styled(frame: pd.DataFrame) -> Page:
 
 
 def told(frame: pd.DataFrame) -> str:
-    """Which changes of a `table` differ from the recipe after Holm's adjustment, as sentences."""
+    """Which changes of a `table` differ from the recipe, by interval and by Holm, as sentences."""
     sentences = []
     for quantity, rows in frame.groupby("quantity", sort=False):
-        known = rows.dropna(subset="p_holm")
-        sure = known[known["p_holm"] < ALPHA].sort_values("difference")
-        numbers = sure[["setting", "difference", "difference low", "difference high"]]
+        known = rows.dropna(subset="p").sort_values("difference")
+        apart = (known["difference low"] > 0) | (known["difference high"] < 0)
+        numbers = known[["setting", "difference", "difference low", "difference high", "p_holm"]]
         each = [
-            f"{name} {change(value, low, high, 3)}"
-            for name, value, low, high in numbers.itertuples(index=False)
+            f"{name} {change(value, low, high, 3)}" + " *" * (adjusted < ALPHA)
+            for name, value, low, high, adjusted in numbers[apart].itertuples(index=False)
         ]
-        which = f"{len(each)} move it: {'; '.join(each)}" if each else "none moves it"
-        recipe = rows.iloc[0]
-        value = cell(recipe["value"], recipe["low"], recipe["high"], digits=3)
-        sentences.append(f"The recipe's {quantity} is {value}; of {len(known)} changes {which}.")
+        value, low, high = rows[["value", "low", "high"]].iloc[0]
+        sentences.append(
+            f"The recipe's {quantity} is {cell(value, low, high, digits=3)}. Of {len(known)} "
+            f"changes {len(each)} differ from it by their interval"
+            f"{': ' * bool(each)}{'; '.join(each)}."
+        )
+    sentences.append("*: also after Holm's adjustment. The others cannot be told apart from it.")
     return " ".join(sentences)
 
 
 def draw(frame: pd.DataFrame) -> "Figure":
-    """The differences from the recipe with their intervals: a panel for AUC, one for IoU."""
+    """The differences from the recipe with their intervals: a panel for AUC, one for IoU.
+
+    Raises
+    ------
+    InputError
+        No setting has the recipe's test part.
+    """
     import matplotlib.pyplot as plt
 
     shown = frame.dropna(subset="difference")
+    if shown.empty:
+        raise InputError("no setting has the recipe's test part: there is no difference to draw")
     settings = list(dict.fromkeys(shown["setting"]))
     figure, panels = plt.subplots(
         2, sharey=True, layout="constrained", figsize=(COLUMN, 0.8 + 0.44 * len(settings))

@@ -1,24 +1,19 @@
 """A study as jobs: what `workflow/Snakefile` asks, checked before anything runs."""
 
 import functools
-import itertools
 import shlex
 import sys
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from clnbook import changes
 from clnbook.studies import Study, load_study, planned
 from clnlib import code, io, paths, runs
 from clnlib.data import phantom, sources
 from clnlib.errors import InputError, nearest
-from clnlib.parameters import Parameters, Prepare, Train
+from clnlib.parameters import Parameters, Prepare
 
 EVALUATION = ("localisation", "classification", "baselines", "ablation", "significance")
-# In place of these: pages of studies that train all folds of a split, or change one thing each,
-# where settings are compared, not runs.
-OF_SETTINGS = ("folds", "changes")
+OF_SETTINGS = ("folds", "changes")  # in their place where a study compares settings, not runs
 SITE = (
     "index",
     "report",
@@ -80,19 +75,14 @@ class Plan:
         """Names of the study's pages."""
         # Predicting shows nothing but images, and no page shows a radiograph.
         images = ["predict"] if self.is_phantom else []
-        settings = of_settings(self.study.trainings())
-        return ["prepare", *self.shown, *(settings or [*EVALUATION, "gradcam"]), *images]
+        of_runs = [*EVALUATION, "gradcam"]
+        compared = of_runs if self.study.compares == "runs" else [self.study.compares]
+        return ["prepare", *self.shown, *compared, *images]
 
     @property
     def is_phantom(self) -> bool:
         """Whether every image of stage 2 is a drawn one."""
         return all(run.dataset == "phantom" for run in self.study.trainings())
-
-
-def of_settings(trainings: Sequence[Train]) -> list[str]:
-    """Which of the pages `OF_SETTINGS` a study of these trainings has."""
-    has = (len({p.fold for p in trainings}) > 1, changes.recipe(trainings) is not None)
-    return list(itertools.compress(OF_SETTINGS, has))
 
 
 def plan(name: str, imagenet: str | None = None) -> Plan:
@@ -124,13 +114,19 @@ def plan(name: str, imagenet: str | None = None) -> Plan:
     return Plan(study, jobs, words(shared))
 
 
-@functools.cache
 def title(study: str) -> str:
     """What a reader calls a study: the title in its config, or its name."""
+    config = configured(study)
+    return (config.title if config else "") or study
+
+
+@functools.cache
+def configured(study: str) -> Study | None:
+    """A study's config; None where it was published from a config of somebody else's."""
     try:
-        return load_study(_config(study)).title or study
-    except InputError:  # published from a config of somebody else's
-        return study
+        return load_study(_config(study))
+    except InputError:
+        return None
 
 
 def words(parameters: Parameters) -> str:

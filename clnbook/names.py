@@ -133,7 +133,7 @@ def is_stage1(weights: str | None) -> bool:
     return "-finetune-" in (weights or "")
 
 
-def _start(weights: str | None) -> str:
+def start(weights: str | None) -> str:
     """Where a training started: a stage 1, ImageNet, another file, or nowhere."""
     if weights is None:
         return "no pretraining"
@@ -144,7 +144,7 @@ def _start(weights: str | None) -> str:
 
 _SAID: dict[tuple[str, object], str] = {
     ("augment", False): "not augmented",
-    ("bn_momentum", None): "BatchNorm momentum of the backbone",
+    ("bn_momentum", None): "the backbone's own BatchNorm momentum",
     ("freeze", "batchnorm"): "BatchNorm frozen",
     ("freeze", "backbone"): "backbone frozen",
     ("loss", "giou"): "GIoU",
@@ -154,7 +154,7 @@ _SAID: dict[tuple[str, object], str] = {
 _WORDS: dict[str, Callable[..., str]] = {
     "lam": "λ = {:g}".format,
     "protocol": "{} split".format,
-    "weights": _start,
+    "weights": start,
     "bn_momentum": "BatchNorm momentum {}".format,
     "augment": "augmented".format,
     "learning_rate": "rate {}".format,

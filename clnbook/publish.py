@@ -51,7 +51,7 @@ def publish(study: str, imagenet: str | None = None) -> None:
         if study == "phantom":
             _export(plan)
     with _committed_records_alone():
-        reading = [(study, name) for name in _reading(runs.study(study))]
+        reading = [(study, name) for name in _reading(study)]
         telling = [(pages.SITE, name) for name in jobs.TELLING]
         _write(_execute([*reading, *telling]) | executed)
 
@@ -88,10 +88,12 @@ def publish_site() -> None:
         _write(_execute([(pages.SITE, name) for name in jobs.SITE]))
 
 
-def _reading(records: Sequence[runs.Run]) -> list[str]:
+def _reading(study: str) -> list[str]:
     """The pages that follow from records: Grad-CAM's too, but for pictures of drawn images."""
-    if settings := jobs.of_settings([run.train for run in records]):
-        return settings
+    config = jobs.configured(study)
+    if config and config.compares != "runs":
+        return [config.compares]
+    records = runs.study(study)
     has_maps = any(runs.attached(run, "gradcam") is not None for run in records)
     shows_images = any(run.parameters.dataset == "phantom" for run in records)
     return [*jobs.EVALUATION, *(["gradcam"] if has_maps and not shows_images else [])]

@@ -10,6 +10,7 @@ README of what the model reaches and must not be used for.
 import os
 import shutil
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -26,17 +27,22 @@ from clnlib.metrics.classification import mean_auc
 from clnlib.metrics.localisation import MEAN, mean_iou
 from clnlib.runs import PREDICTED_BOX, PROBABILITY, Run
 
+HARM = 0.01  # of the side, or of a probability, that half precision may move
 LARGEST = 3_000_000  # bytes of the weight file, so that a clone stays small
+SOURCES = {
+    "nih880": "radiographs (NIH ChestX-ray14, one hospital, 8-bit images)",
+    "phantom": "drawn radiographs",
+}
 CARD = """\
 # {name}
 
 Made by `python -m clnbook.release {study}`, from the run `{run}`; do not edit.
 
 **Research software: not a medical device, not validated for any clinical use.** It names one of
-eight findings for every image, also for a healthy or a foreign one, and draws one box. Do not use
-it to diagnose, to triage, or to label data that somebody else will trust.
+{findings} findings for every image, also for a healthy or a foreign one, and draws one box. Do not
+use it to diagnose, to triage, or to label data that somebody else will trust.
 
-**Learnt from** {rows} boxes of {images} radiographs (NIH ChestX-ray14, one hospital, 8-bit images),
+**Learnt from** {rows} boxes of {images} {source},
 reduced to {size} pixels a side; start: {start}. Weights in half precision, {bytes} bytes.
 
 **Chosen** among {candidates} runs by validation alone: the largest sum of mean AUC and mean IoU.
@@ -58,12 +64,15 @@ def chosen(candidates: Sequence[Run]) -> Run:
     Raises
     ------
     InputError
-        No such run with its weights.
+        No such run, or its weights are not on this machine.
     """
-    able = [run for run in candidates if run.train.protocol == "patient" and run.weights.exists()]
-    if not able:
-        raise InputError("no run under the patient split has its weights on this machine")
-    return max(able, key=validation)
+    apart = [run for run in candidates if run.train.protocol == "patient"]
+    if not apart:
+        raise InputError("no run of this study keeps patients apart")
+    best = max(apart, key=validation)
+    if not best.weights.exists():
+        raise InputError(f"{best.weights}: the best run by validation has no weights here")
+    return best
 
 
 def validation(run: Run) -> float:
@@ -78,21 +87,24 @@ def release(study: str, folder: Path) -> Path:
     Raises
     ------
     InputError
-        As `chosen`; the images are not here; or the file would be too large.
+        As `chosen`; the images are not here; the file would be too large, or its predictions
+        other ones.
     """
     candidates = runs.study(study)
     run = chosen(candidates)
-    made = published(run, folder)
-    weights = made / runs.WEIGHTS
-    io.write_atomically(weights, lambda file: halve(run.weights, file))
-    if weights.stat().st_size > LARGEST:
-        raise InputError(f"{weights}: {weights.stat().st_size} bytes, {LARGEST} allowed")
-    facts = run.provenance | {"released_sha256": io.content_sha256([weights])[weights]}
-    io.write_json(made / "provenance.json", facts)
-    target = folder / run.train.backbone
-    io.write_text(made / "README.md", _card(run, runs.read(made), candidates))
-    shutil.rmtree(target, ignore_errors=True)
-    made.rename(target)
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".") as temporary:
+        made = published(run, Path(temporary))
+        weights = made / runs.WEIGHTS
+        halve(run.weights, weights)
+        if weights.stat().st_size > LARGEST:
+            raise InputError(f"{weights}: {weights.stat().st_size} bytes, {LARGEST} allowed")
+        facts = run.provenance | {"released_sha256": io.content_sha256([weights])[weights]}
+        io.write_json(made / "provenance.json", facts)
+        io.write_text(made / "README.md", _card(run, runs.read(made), candidates))
+        target = folder / run.train.backbone
+        shutil.rmtree(target, ignore_errors=True)
+        made.rename(target)
     return target
 
 
@@ -147,6 +159,8 @@ def _card(run: Run, made: Run, candidates: Sequence[Run]) -> str:
         name=names.labels([run], candidates)[0],
         study=run.parameters.study,
         run=run.folder.name,
+        findings=len(run.findings),
+        source=SOURCES.get(run.parameters.dataset, "images of a reader's own"),
         rows=len(rows),
         images=rows["image"].nunique(),
         size=run.parameters.size,
@@ -170,7 +184,10 @@ def _moved(run: Run, made: Run) -> tuple[float, float]:
     out = load_model(made).predict(pixels[..., None], verbose=0)
     boxes = np.abs(out["box"] - rows[PREDICTED_BOX].to_numpy())
     chances = rows[[PROBABILITY + f for f in run.findings]].to_numpy()
-    return float(boxes.max()), float(np.abs(out["finding"] - chances).max())
+    most = float(boxes.max()), float(np.abs(out["finding"] - chances).max())
+    if not max(most) < HARM:
+        raise InputError(f"{run.weights}: half precision moves a box or a probability by {most}")
+    return most
 
 
 def main() -> None:

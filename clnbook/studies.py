@@ -4,7 +4,7 @@ import itertools
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import yaml
 from pydantic import Field, model_validator
@@ -19,6 +19,11 @@ class Study(Parameters):
 
     name: str = Field(description="name of the study, as in runs/<name>/", pattern=r"^\w[\w.-]*$")
     title: str = Field("", description="what a reader calls it; empty: its name")
+    compares: Literal["runs", "changes", "folds"] = Field(
+        "runs",
+        description="what its pages set side by side: runs | settings that change one thing each "
+        "of a recipe: changes | settings over all folds of a split: folds",
+    )
     train: dict[str, Any] = Field({}, description="parameters of train that all runs share")
     grids: list[dict[str, list[Any]]] = Field(
         [{}],

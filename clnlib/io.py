@@ -1,5 +1,6 @@
 """Files that are written whole or not at all, hashed once, and changed by one process at a time."""
 
+import errno
 import functools
 import hashlib
 import json
@@ -14,18 +15,22 @@ from pathlib import Path
 from clnlib import paths
 from clnlib.errors import InputError
 
+UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
 RACE = 2.0  # seconds: a file changed so shortly before it was hashed may change again unnoticed
 
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Turn a full disk, or a folder that cannot be written, into one error that names the file."""
+    """Turn a full disk, or missing rights, into one error that names the file and the way out."""
     try:
         yield
     except OSError as error:
+        if error.errno not in UNWRITABLE:
+            raise
+        moved = " (CLN_HOME moves stores and runs elsewhere)" * path.is_relative_to(paths.home())
         raise InputError(
-            f"{path}: cannot be written: {error}; make room there or mend the rights (CLN_HOME "
-            "moves stores and runs elsewhere), then type the same command again: it goes on"
+            f"{path}: cannot be written: {error}; make room or mend the rights there{moved}, then "
+            "type the same command again"
         ) from error
 
 
@@ -36,6 +41,13 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         write(temporary)
         os.replace(temporary, path)
+
+
+def cores() -> int:
+    """The cores that this process may use, as a cluster or a container gives them to it."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def write_text(path: Path, text: str) -> None:

@@ -1,11 +1,11 @@
 # %% [markdown]
 # # One change at a time
 #
-# The text leaves much of the recipe open. Here one recipe, under which box heads live, is trained again and
-# again with one thing changed each time. Which change moves the findings, and which the boxes?
+# The text leaves much of the recipe open. Here one recipe is trained again and again with one thing changed
+# each time. Which change moves the findings, and which the boxes?
 #
-# Means are over findings, then over seeds; intervals are 95 % over patients and seeds, both drawn again. With
-# this many changes one or two differ by chance alone: Holm's adjustment counts that in.
+# Means are over findings, then over seeds; intervals are 95 % over patients and seeds, both drawn again. Of
+# twenty changes one differs by chance alone: Holm's adjustment counts that in.
 
 # %% tags=["parameters"]
 study: str = "phantom"  # name of a study under runs/ or results/, or its folder
@@ -17,12 +17,12 @@ from clnlib.parameters import Runs
 parameters = Runs.from_notebook(globals())
 
 # %%
-from clnbook import changes, names
+from clnbook import changes
 from clnlib import runs as records
 
 found = records.study(parameters.study, parameters.runs)
 settings = changes.settings(found)
-print(f"The recipe: {names.settings(settings[changes.RECIPE])[0]}; {len(settings) - 1} changes of it")
+print(f"{len(settings) - 1} changes of the recipe: {changes.described(settings[changes.RECIPE][0])}")
 
 # %% [markdown]
 # ## What each change does

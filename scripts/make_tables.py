@@ -67,7 +67,8 @@ official test list.
 | x, y, w, h | left, top, width, height in pixels of the 1024 x 1024 image, fractional |
 
 `archives.csv`, written by hand: NIH's twelve archives of images, the addresses as in NIH's
-`batch_download_zips.py`, the MD5 sums as in its `FAQ_CHESTXRAY.pdf` (question 7).
+`batch_download_zips.py`, the MD5 sums as in its `FAQ_CHESTXRAY.pdf` (question 7), the sizes
+as its server tells them (October 2026).
 
 `labels.csv.gz`: one row per image (30,805 patients), labels text-mined from radiology reports.
 

@@ -56,6 +56,22 @@ def test_settings_are_named_by_their_change():
         changes.settings(study()[:3])
 
 
+def test_no_run_is_lost():
+    """Runs from another stage 1 are further seeds of their setting; every run is in one."""
+    stages = [f"nih880-study/mobilenetv3small-finetune-seed0-{k}" for k in "ab"]
+    runs = [
+        changed(run, weights=start)
+        for start in stages
+        for run in (trained(0), trained(0, lam=0.1), trained(0, loss="giou"))
+    ]
+    runs += [trained(0, weights=None), trained(1, weights=None)]
+    found = changes.settings(runs)
+    assert {name: len(each) for name, each in found.items()} == {
+        changes.RECIPE: 2, "λ = 0.1": 2, "GIoU": 2, "no pretraining": 2
+    }  # fmt: skip
+    assert "from stage 1" in changes.described(found[changes.RECIPE][0])
+
+
 def test_differences_are_of_means_over_seeds():
     """Values are the one metric path's, averaged over seeds; differences are theirs."""
     found = changes.settings(study())
@@ -78,15 +94,16 @@ def test_differences_are_of_means_over_seeds():
     assert (table[table["quantity"] == AUC]["difference"].dropna() == 0).all()
 
 
-def test_what_is_sure_is_told():
-    """The sentences name the changes whose adjusted p is small, and no other."""
+def test_what_differs_is_told():
+    """The sentences name the changes whose interval leaves 0 out, and mark those that pass Holm."""
     table = changes.table(changes.settings(study()), resamples=2000)
-    text = changes.told(table)
-    areas, boxes = text.split(". The")
-    assert areas.startswith("The recipe's mean AUC") and areas.endswith("3 changes none moves it")
-    sure = table[(table["quantity"] == MEAN_IOU) & (table["p_holm"] < changes.ALPHA)]
-    assert f"3 changes {len(sure)} move it" in boxes and len(sure) > 0
-    assert all(name in boxes for name in sure["setting"])
+    areas, boxes, _ = changes.told(table).split(" The")
+    assert areas.endswith("Of 3 changes 0 differ from it by their interval.")
+    rows = table[table["quantity"] == MEAN_IOU].dropna(subset="p")
+    apart = rows[(rows["difference low"] > 0) | (rows["difference high"] < 0)]
+    assert f"3 changes {len(apart)} differ" in boxes and len(apart) > 0
+    assert all(name in boxes for name in apart["setting"])
+    assert boxes.count(" *") == (apart["p_holm"] < changes.ALPHA).sum() + 1  # and its meaning
 
 
 def test_seeds_widen_an_interval():

@@ -1,5 +1,6 @@
 """The download of NIH's archives, against a local server that fails in every way servers do."""
 
+import errno
 import hashlib
 import io
 import re
@@ -65,12 +66,15 @@ class Handler(BaseHTTPRequestHandler):
             content = bytes(len(content))
         if behaviour == "longer":
             content += b"more"
+        if behaviour == "busy":
+            content, start = b"<html>busy</html>", 0
         body = content[start:]
         self.send_response(206 if start else 200)
         if start:
             self.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
         length = 10**9 if behaviour == "wrong length" else len(body)
-        self.send_header("Content-Length", str(length))
+        if behaviour != "longer":
+            self.send_header("Content-Length", str(length))
         self.end_headers()
         if behaviour == "stall":
             self.wfile.write(body[:1000])
@@ -143,14 +147,14 @@ def test_what_servers_do(nih_folder, behaviours):
 
 
 def test_what_is_there_is_not_asked_for_again(nih_folder):
-    """After a broken answer only the rest is fetched; of a finished archive nothing."""
-    server = fetch(nih_folder, "short", "good")
-    first, second = server.ranges
-    assert first is None and second == f"bytes={download.CHUNK}-"
+    """After broken answers only the rest is fetched; of a finished archive nothing."""
+    server = fetch(nih_folder, "short", "busy", "503", "good")
+    first, *others = server.ranges
+    assert first is None and others == [f"bytes={download.CHUNK}-"] * 3
     assert fetch(nih_folder, "500").ranges == []
 
 
-def test_a_kill_loses_nothing(nih_folder):
+def test_what_a_kill_leaves_is_used(nih_folder):
     """Bytes that an earlier process left are kept, and half-unpacked images are no images."""
     (nih_folder / "images_001.tar.gz.partial").write_bytes(WHOLE[:70_000])
     (nih_folder / ".partial-images_001").mkdir()
@@ -168,6 +172,7 @@ def test_a_kill_loses_nothing(nih_folder):
         (("500",), "500 Server Error.*tried 8 times"),
         (("other bytes",), "a file of MD5 [0-9a-f]{32} came, [0-9a-f]{32} expected"),
         (("longer",), "more than the [0-9]+ bytes of the archive came"),
+        (("busy",), "17 bytes offered, [0-9]+ expected; tried 8 times"),
     ],
 )
 def test_a_server_that_never_gives_the_file(nih_folder, behaviours, told):
@@ -181,15 +186,15 @@ def test_a_server_that_never_gives_the_file(nih_folder, behaviours, told):
 @pytest.mark.parametrize(
     ("archive", "told"),
     [
-        (packed({"../../00000001_000.sh": b"x"}), "no image of NIH"),
-        (packed({"images/00000001_000.png": b""}, tarfile.SYMTYPE, "/etc/passwd"), "no image"),
-        (packed({"images/00000001_000.png": b""}, tarfile.LNKTYPE, "../secret"), "no image"),
-        (packed({"images/00000001_000.png": b""}, tarfile.CHRTYPE), "no image"),
+        (packed({"../../00000001_000.sh": b"x"}), "not an image"),
+        (packed({"images/00000001_000.png": b""}, tarfile.SYMTYPE, "/etc/passwd"), "not an image"),
+        (packed({"images/00000001_000.png": b""}, tarfile.LNKTYPE, "../secret"), "not an image"),
+        (packed({"images/00000001_000.png": b""}, tarfile.CHRTYPE), "not an image"),
         (packed({"images/00000001_000.png": bytes(2**25 + 1)}), "too large"),
         (packed({f"i/0000000{k}_000.png": bytes(2**24) for k in range(1, 9)}), "too large"),
         (packed({"a/00000001_000.png": b"1", "b/00000001_000.png": b"2"}), "in it twice"),
-        (WHOLE[:-60_000], "no whole archive"),
-        (b"not an archive", "no whole archive"),
+        (WHOLE[:-60_000], "incomplete or damaged"),
+        (b"not an archive", "incomplete or damaged"),
     ],
     ids=["traversal", "link", "hard link", "device", "large", "bomb", "twice", "cut", "text"],
 )
@@ -208,10 +213,33 @@ def test_a_name_that_leaves_the_folder_stays_in_it(nih_folder):
 
 
 def test_too_little_room_is_said_first(nih_folder, monkeypatch):
-    """Before a byte is asked for, the free space is compared with what all archives need."""
+    """Before a byte is asked for, the free space is compared with what is still to come."""
     monkeypatch.setattr(download.shutil, "disk_usage", lambda _: type("", (), {"free": 2**30}))
     with pytest.raises(InputError, match=r"1\.0 GiB free, 3\.9 GiB needed for 1 archives"):
         download.download(["images_001"])
+    with open(nih_folder / "images_001.tar.gz.partial", "wb") as partial:
+        partial.truncate(2**30)  # a gibibyte that a kill has left
+    with pytest.raises(InputError, match=r"1\.0 GiB free, 2\.9 GiB needed for 1 archives"):
+        download.download(["images_001"])
+
+
+def test_a_full_disk_is_one_error(nih_folder, monkeypatch):
+    """It names the file and the way out; the bytes that have come stay."""
+
+    class Full(io.BytesIO):
+        def write(self, _):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(download, "open", lambda *_: Full(), raising=False)
+    with pytest.raises(InputError, match=r"images_001: cannot be written: .*No space left"):
+        fetch(nih_folder, "good")
+
+
+def test_a_folder_in_the_way(nih_folder):
+    """A folder of the archive's name without any image is never taken for the archive's images."""
+    (nih_folder / "images_001").mkdir()
+    with pytest.raises(InputError, match="images_001: is there, but no image is in it"):
+        fetch(nih_folder, "good")
 
 
 def test_an_unknown_archive(nih_folder):

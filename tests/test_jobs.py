@@ -56,6 +56,17 @@ def test_only_the_phantom_has_a_page_of_predictions():
     assert set(real.pages) > {"prepare", "finetune", "train", "gradcam"}
 
 
+@pytest.mark.parametrize(
+    ("study", "page"), [("nih880-study", "changes"), ("nih880-folds", "folds"), ("box-unit", None)]
+)
+def test_a_study_that_compares_settings_has_their_page(study, page):
+    """Only a study that asks for it has such a page, in place of those that compare runs."""
+    pages = set(jobs.plan(study).pages)
+    of_runs = {*jobs.EVALUATION, "gradcam"}
+    assert pages & {*of_runs, *jobs.OF_SETTINGS} == ({page} if page else of_runs)
+    assert {"prepare", "train"} <= pages
+
+
 def test_words_are_what_differs_from_the_defaults():
     """papermill gets every value that is not the default, quoted for a shell."""
     given = parameters.Train(lam=0.2, study="s", weights="my file.h5")

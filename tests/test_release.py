@@ -19,7 +19,7 @@ MODEL = Path(__file__).resolve().parents[1] / Predict.model_fields["run"].defaul
 
 
 def test_validation_chooses_and_test_does_not(small_run, tmp_path):
-    """Of runs that keep patients apart and have weights, the best on validation, whatever test."""
+    """Of runs that keep patients apart the best on validation, whatever test; never the next."""
     better = small_run.predictions.copy()
     judged = better["part"] == "validation"
     better.loc[judged, PREDICTED_BOX] = better.loc[judged, ["x1", "y1", "x2", "y2"]].to_numpy()
@@ -27,9 +27,11 @@ def test_validation_chooses_and_test_does_not(small_run, tmp_path):
     best = replace(small_run, predictions=better)
     by_box = replace(best, parameters=best.train.model_copy(update={"protocol": "box"}))
     bare = replace(best, folder=tmp_path)
-    assert release.chosen([small_run, best, by_box, bare]) is best
-    with pytest.raises(InputError, match="no run under the patient split"):
-        release.chosen([by_box, bare])
+    assert release.chosen([small_run, best, by_box]) is best
+    with pytest.raises(InputError, match="the best run by validation has no weights here"):
+        release.chosen([small_run, bare])
+    with pytest.raises(InputError, match="keeps patients apart"):
+        release.chosen([by_box])
 
 
 @pytest.fixture

@@ -3,11 +3,13 @@
 import filecmp
 import json
 import math
+import ntpath
 import os
+import posixpath
 import re
 import reprlib
 from collections import Counter
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from pathlib import Path, PurePosixPath
 from typing import Annotated, Any
 from unicodedata import normalize
 
@@ -31,9 +33,9 @@ def _composed(text: str) -> str:
 
 def _portable(name: str) -> str:
     r"""`.\images\a.png`, as Windows writes it, as `images/a.png`; never out of the folder."""
-    path = PurePosixPath(_composed(name).replace("\\", "/"))
-    if path.is_absolute() or PureWindowsPath(name).drive or ".." in path.parts:
-        raise ValueError("must lie in the image folder: no absolute path, no ..")
+    path = PurePosixPath(posixpath.normpath(_composed(name).replace("\\", "/")))
+    if path.is_absolute() or ntpath.isabs(name) or ".." in path.parts:
+        raise ValueError("must lie in the image folder, so may not begin with /, C:\\ or ..")
     return str(path)
 
 

@@ -28,9 +28,9 @@ from clnlib import io, paths
 from clnlib.data.nih import TABLES
 from clnlib.errors import InputError, not_allowed, refuse
 
-TRIES = 8  # in a row without a byte gained, or of other bytes than those asked for
-LARGEST = 2**25  # bytes: NIH's largest image has under a tenth of it, a hostile one may have more
-UNPACKED = 1.1  # bytes of an archive's images for each of its own, at most; PNG packs no further
+TRIES = 8  # in a row without a byte gained
+LARGEST = 2**25  # bytes of an image that is accepted; NIH's largest has under a tenth of it
+UNPACKED = 1.1  # times its own size an archive's images may take, because PNG hardly packs
 WAIT = 1.0  # seconds before the second try, longer before later ones
 STALL = 60.0  # seconds without a byte before the connection is given up
 CHUNK = 2**16
@@ -75,15 +75,25 @@ def download(names: Sequence[str], addresses: Path | None = None) -> None:
         if name not in {"all", *known}:
             raise not_allowed("archive", name, ("all", *known))
     wanted = [known[name] for name in known if name in names or "all" in names]
-    missing = [archive for archive in wanted if not (folder / archive.archive).is_dir()]
+    missing = [archive for archive in wanted if not _is_there(folder / archive.archive)]
     _refuse_too_little_room(folder, missing)
     for archive in missing:
-        with io.alone(folder / f".{archive.archive}.lock", "fetches it"):
-            if not (folder / archive.archive).is_dir():
+        target = folder / archive.archive
+        with io.alone(folder / f".{archive.archive}.lock", "fetches it"), io.writing(target):
+            if not _is_there(target):
                 file = fetch(archive, folder)
-                unpack(file, folder / archive.archive)
+                unpack(file, target)
                 file.unlink()
     print(f"{folder}: {', '.join(a.archive for a in wanted)} unpacked")
+    if not any(folder.rglob("train_val_list.txt")):
+        print("stage 1 needs train_val_list.txt and test_list.txt there, too: see NIH's page")
+
+
+def _is_there(target: Path) -> bool:
+    """Whether an archive's images are unpacked; a folder without any image is in the way."""
+    if not target.exists() or any(target.rglob("*.png")):
+        return target.exists()
+    raise InputError(f"{target}: is there, but no image is in it; move it away")
 
 
 def _table(file: Path) -> dict[str, Archive]:
@@ -101,6 +111,10 @@ def _table(file: Path) -> dict[str, Archive]:
 def _refuse_too_little_room(folder: Path, missing: Sequence[Archive]) -> None:
     unpacked = sum(int(archive.bytes * UNPACKED) for archive in missing)
     needed = unpacked + max((archive.bytes for archive in missing), default=0)
+    for archive in missing:  # what a kill has left
+        left = [*folder.glob(f"{archive.archive}.tar.gz*")]
+        left += folder.glob(f".partial-{archive.archive}/*")
+        needed -= sum(map(_size, left))
     if (free := shutil.disk_usage(folder).free) < needed:
         raise InputError(
             f"{folder}: {free / 2**30:.1f} GiB free, {needed / 2**30:.1f} GiB needed for "
@@ -111,17 +125,15 @@ def _refuse_too_little_room(folder: Path, missing: Sequence[Archive]) -> None:
 def fetch(archive: Archive, folder: Path) -> Path:
     """Download one archive, going on from the bytes that are there; its file, once all is right."""
     file, partial = (folder / f"{archive.archive}{end}" for end in (".tar.gz", ".tar.gz.partial"))
-    failures = wrong = 0
+    failures = wrong = largest = 0
     while not file.exists():
-        before = _size(partial)
         try:
             _receive(archive, partial)
         except ValueError as error:  # an address that is none
             raise InputError(f"{archive.address}: {error}") from None
-        except OSError as error:  # those of requests are such, without a number
-            if error.errno is not None:
-                raise
-            failures = 0 if _size(partial) > before else failures + 1
+        except requests.RequestException as error:
+            failures = 0 if _size(partial) > largest else failures + 1
+            largest = max(largest, _size(partial))
             if failures == TRIES:
                 raise InputError(f"{archive.address}: {error}; tried {TRIES} times") from None
             time.sleep(min(2**failures, 60) * WAIT)
@@ -153,6 +165,9 @@ def _receive(archive: Archive, partial: Path) -> None:
         answer.raise_for_status()
         told = answer.headers.get("Content-Range", "")
         goes_on = answer.status_code == 206 and told.startswith(f"bytes {start}-")
+        offered = told.rpartition("/")[2] if goes_on else answer.headers.get("Content-Length", "")
+        if offered.isdigit() and int(offered) != archive.bytes:  # a page that says "busy", mostly
+            raise requests.ConnectionError(f"{offered} bytes offered, {archive.bytes} expected")
         with (
             open(partial, "ab" if goes_on else "wb") as out,
             tqdm(
@@ -196,7 +211,9 @@ def unpack(file: Path, target: Path) -> None:
                 if not member.isdir():
                     _unpack_image(members, member, temporary, room)
     except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise InputError(f"{file}: no whole archive: {error}; delete it and try again") from error
+        raise InputError(
+            f"{file}: incomplete or damaged ({error}); delete it and try again"
+        ) from error
     temporary.rename(target)
 
 
@@ -206,7 +223,7 @@ def _unpack_image(
     name = PurePosixPath(member.name).name
     problem = ""
     if not (member.isfile() and _MEMBER.fullmatch(name)):
-        problem = "no image of NIH"
+        problem = "not an image of NIH, as 00000001_000.png"
     elif member.size > LARGEST or room < 0:
         problem = "too large for an image of NIH"
     elif (folder / name).exists():

@@ -4,7 +4,6 @@ Everything random depends on (seed, epoch, example) alone, so an epoch can be re
 """
 
 import math
-import os
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -12,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from clnlib import io
 from clnlib.backend import keras
 
 SHIFT, SCALE, ROTATION = 0.05, 0.10, 5.0  # of the image's side; of its size; degrees
@@ -55,8 +55,8 @@ class Feed(keras.utils.PyDataset):  # type: ignore[misc]
     shuffle
         (seed, epoch) of the order; None keeps the order of the examples.
     augment, flip
-        Distort the images of this epoch, in as many threads as there are cores and while the
-        network trains; also mirror them at random.
+        Distort the images of this epoch, ahead of the network and in a thread per core, eight at
+        most; also mirror them at random.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class Feed(keras.utils.PyDataset):  # type: ignore[misc]
         augment: bool = False,
         flip: bool = False,
     ) -> None:
-        super().__init__(workers=(os.cpu_count() or 1) if augment else 1)
+        super().__init__(workers=min(io.cores(), 8) if augment else 1)
         self.examples, self.batch_size = examples, batch_size
         self.shuffle, self.augment, self.flip = shuffle, augment, flip
         order = np.arange(len(examples.rows))

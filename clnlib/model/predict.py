@@ -34,7 +34,7 @@ def load_model(run: runs.Run) -> Any:
     """The trained CLN of a finished stage-2 run, its best epoch's weights in it."""
     p = run.train
     if not run.weights.exists():
-        raise InputError(f"{run.weights}: not there; a published record has no weights")
+        raise InputError(f"{run.weights}: not there; records under results/ have no weights")
     released = run.provenance.get("released_sha256")
     if released and io.content_sha256([run.weights])[run.weights] != released:
         raise InputError(f"{run.weights}: not the file that was released; get it again")
@@ -74,6 +74,8 @@ def predict(parameters: Predict) -> pd.DataFrame:
     files = image_files(parameters.images)
     out = Path(parameters.out).expanduser()
     _refuse_what_is_not_ours(out, parameters.images)
+    with io.writing(out):
+        out.mkdir(parents=True, exist_ok=True)
     inside = sorted(Path(parameters.images).expanduser().glob("[!.]*/"))
     if folders := [path.name for path in inside]:
         print(f"note: not looked into: {shortened(folders)}")
@@ -97,7 +99,8 @@ def predict(parameters: Predict) -> pd.DataFrame:
 
 def _refuse_what_is_not_ours(out: Path, images: str) -> None:
     """Refuse an `out` that holds the images, or predictions that this function did not write."""
-    if out.resolve() == Path(images).expanduser().resolve():
+    given = Path(images).expanduser()
+    if out.resolve() == (given.parent if given.is_file() else given).resolve():
         raise InputError(f"out {out}: the folder of the images themselves; name another one")
     table, file = out / "predictions.csv", out / "predictions.json"
     ours = file.is_file() and RESEARCH_ONLY in file.read_text(encoding="utf-8", errors="replace")

@@ -142,7 +142,7 @@ def _run(weights: str, backbone: str) -> Arrays:
     if p.backbone != backbone:
         raise InputError(f"weights {weights}: a run of {p.backbone}, expected {backbone}")
     if not run.weights.exists():
-        raise InputError(f"{run.weights}: not there; a published record has no weights")
+        raise InputError(f"{run.weights}: not there; records under results/ have no weights")
     donor = build_classifier(backbone, p.size, len(run.findings), p.pooling)
     donor.load_weights(run.weights)
     return [array for layer in backbone_layers(donor) for array in layer.get_weights()]
