@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 RECIPE = "the recipe"  # how the first setting is called
 QUANTITIES = (AUC, MEAN_IOU)
 ALPHA = 0.05
+RESAMPLES = 2000  # so that a p can be small enough for Holm's adjustment over some forty changes
 FEWEST = 3  # changes that make a study one of changes
 
 
@@ -96,7 +97,7 @@ def described(run: Run) -> str:
     return ", ".join([first, f"{p.size} pixels", *words])
 
 
-def table(found: dict[str, list[Run]], resamples: int = bootstrap.RESAMPLES) -> pd.DataFrame:
+def table(found: dict[str, list[Run]], resamples: int = RESAMPLES) -> pd.DataFrame:
     """What every change of the recipe does to mean AUC and mean IoU.
 
     Means over findings, then over seeds. Intervals are over patients and seeds: each resample
@@ -192,8 +193,8 @@ def told(frame: pd.DataFrame) -> str:
         ]
         value, low, high = rows[["value", "low", "high"]].iloc[0]
         sentences.append(
-            f"The recipe's {quantity} is {cell(value, low, high, digits=3)}. Of {len(known)} "
-            f"changes {len(each)} differ from it by their interval"
+            f"The recipe's {quantity} is {cell(value, low, high, digits=3)}; the difference "
+            f"from it has an interval without 0 for {len(each)} of {len(known)} changes"
             f"{': ' * bool(each)}{'; '.join(each)}."
         )
     sentences.append("*: also after Holm's adjustment. The others cannot be told apart from it.")

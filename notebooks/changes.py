@@ -49,4 +49,5 @@ changes.styled(numbers)
 # %%
 from clnbook import folds
 
-folds.styled({name: [[run] for run in group] for name, group in settings.items()}, folds.ONE_PART)
+each = {name: [[run] for run in group] for name, group in settings.items()}
+folds.styled(each, folds.ONE_PART, changes.RESAMPLES)

@@ -98,10 +98,10 @@ def test_what_differs_is_told():
     """The sentences name the changes whose interval leaves 0 out, and mark those that pass Holm."""
     table = changes.table(changes.settings(study()), resamples=2000)
     areas, boxes, _ = changes.told(table).split(" The")
-    assert areas.endswith("Of 3 changes 0 differ from it by their interval.")
+    assert areas.endswith("has an interval without 0 for 0 of 3 changes.")
     rows = table[table["quantity"] == MEAN_IOU].dropna(subset="p")
     apart = rows[(rows["difference low"] > 0) | (rows["difference high"] < 0)]
-    assert f"3 changes {len(apart)} differ" in boxes and len(apart) > 0
+    assert f"for {len(apart)} of 3 changes: " in boxes and len(apart) > 0
     assert all(name in boxes for name in apart["setting"])
     assert boxes.count(" *") == (apart["p_holm"] < changes.ALPHA).sum() + 1  # and its meaning
 
