@@ -45,10 +45,11 @@ def complete(runs: Sequence[Run]) -> dict[str, list[list[Run]]]:
     Runs of one setting agree in everything but seed and fold. A seed that lacks a fold is left
     out, and so is a setting without a whole seed.
     """
-    told = {"study", "restart", "seed", "fold"}
+    told = {"study", "restart", "seed", "fold", "weights"}
     settings: dict[str, dict[int, list[Run]]] = {}
     for run in runs:
-        key = run.train.model_dump_json(exclude=told)
+        first = (run.train.weights or "").rpartition("/")[2]  # whichever study it lies in
+        key = run.train.model_dump_json(exclude=told) + first
         settings.setdefault(key, {}).setdefault(run.train.seed, []).append(run)
     found = []
     for seeds in settings.values():

@@ -36,6 +36,16 @@ def test_complete_leaves_out_what_lacks_a_fold():
     assert [each[0].train.seed for each in next(iter(found.values()))] == [0, 1]
 
 
+def test_the_same_stage_1_under_another_study_is_the_same_start():
+    """A run is known by its name, not by the folder of the study that it was copied from."""
+    first, *others = (
+        changed(run, weights=f"{study}/xception-finetune-seed0-1")
+        for run, study in zip(five(), "abbbb", strict=True)
+    )
+    ((seeds, *_),) = folds.complete([first, *others]).values()
+    assert len(seeds) == folds.FOLDS
+
+
 def test_every_box_once():
     """The five test parts are the whole table, and each box has the score its own run gave it."""
     runs = five()
