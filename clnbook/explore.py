@@ -17,11 +17,11 @@ from clnbook.summary import ACCURACY, BLIND_BOX, dead_coordinates
 from clnlib import paths, runs
 from clnlib.data import sources
 from clnlib.io import write_text
-from clnlib.metrics import bootstrap
 from clnlib.metrics.boxes import iou
 from clnlib.metrics.localisation import MEAN, THRESHOLDS
 from clnlib.runs import PREDICTED_BOX, TRUE_BOX, Run
 
+RESAMPLES = 2000  # enough for the bands of a curve
 PIXELS = 112  # per side of a drawn image
 EXAMPLES = 4  # images per finding
 QUALITY = 60  # of their JPEG
@@ -29,7 +29,7 @@ VALUES = ["value", "low", "high"]
 BLIND_VALUES = [BLIND_BOX, f"{BLIND_BOX} low", f"{BLIND_BOX} high"]
 
 
-def explored(study: Sequence[Run], resamples: int = bootstrap.RESAMPLES) -> dict[str, Any]:
+def explored(study: Sequence[Run], resamples: int = RESAMPLES) -> dict[str, Any]:
     """What the page shows of a study.
 
     Parameters

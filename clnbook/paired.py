@@ -101,7 +101,7 @@ def compare_runs(
     convention
         How rows count; its `rows` holds for the AUC too.
     resamples
-        Of the test patients; None: 80 for every pair, and 10,000 or more. The least possible p is
+        Of the test patients; None: 50 for every pair, and 10,000 or more. The least possible p is
         2 / (resamples + 1), so with fewer no pair of many could pass Holm's adjustment.
     seed
         Of the resamples.
@@ -117,8 +117,14 @@ def compare_runs(
     """
     names = ("mean AUC", "mean IoU accuracy")
     if resamples is None:
-        resamples = max(bootstrap.RESAMPLES, 80 * math.comb(len(runs), 2))
-    samples = {run.folder: _samples(run, convention, resamples, seed) for run in runs}
+        resamples = max(bootstrap.RESAMPLES, 50 * math.comb(len(runs), 2))
+    drawn: dict[tuple[str, ...], bootstrap.Counts] = {}
+    samples = {}
+    for run in runs:
+        patients = tuple(run.part("test")["patient"])
+        if patients not in drawn:
+            drawn[patients] = bootstrap.counts(patients, resamples, seed)
+        samples[run.folder] = _samples(run, convention, drawn[patients])
     rows = []
     for a, b in itertools.combinations(runs, 2):
         try:
@@ -140,11 +146,10 @@ def compare_runs(
 
 
 def _samples(
-    run: Run, convention: Conventions, resamples: int, seed: int
+    run: Run, convention: Conventions, drawn: bootstrap.Counts
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Mean AUC and mean IoU accuracy of a run's test rows for every resample, (1 + R,) each."""
     test = run.part("test")
-    drawn = bootstrap.counts(test["patient"], resamples, seed)
     accuracy = samples(test, run.findings, convention, drawn)
     over_thresholds = accuracy[:, -1, : len(metrics.THRESHOLDS)].mean(axis=1)
     return mean_auc_samples(test, run.findings, convention, drawn), over_thresholds

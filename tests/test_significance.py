@@ -320,9 +320,9 @@ def test_a_pair_of_many_can_pass_holm(study, monkeypatch):
     """With many runs the resamples grow, so that the least p times all pairs is below 0.05."""
     asked = []
 
-    def samples(run, convention, resamples, seed):
-        asked.append(resamples)
-        return np.ones(resamples + 1), np.ones(resamples + 1)
+    def samples(run, convention, drawn):
+        asked.append(len(drawn) - 1)
+        return np.ones(len(drawn)), np.ones(len(drawn))
 
     monkeypatch.setattr(paired, "_samples", samples)
     many = [replace(study[0], folder=Path(str(k))) for k in range(18)]
