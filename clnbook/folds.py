@@ -122,7 +122,7 @@ def told(settings: dict[str, list[list[Run]]], resamples: int = bootstrap.RESAMP
             for _, quantity, value, _, low, high in numbers[own].itertuples(index=False)
         ]
         apart = [
-            f"{change(difference, low, high, 3)} less {series}"
+            f"{change(difference, low, high, 3)} less that of {yardsticks.YARDSTICKS[series]}"
             for series, _, _, difference, low, high in numbers[~own].itertuples(index=False)
         ]
         sentences.append(f"{name}: {', '.join(values)}; mean IoU {', '.join(apart)}")

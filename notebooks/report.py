@@ -59,9 +59,10 @@ Markdown(f"""- **In print**: {start.in_print()}
 - **On drawn radiographs**, trained for minutes: {start.on_phantom(phantom)}""")
 
 # %% [markdown]
-# So the paper's claims about images are **untested here, not refuted**: no run yet has stage 1, the paper's rate
-# and a box head in pixels together. What the runs do show is that some choices the text leaves open decide
-# whether a box head learns at all.
+# So the paper's claims about images are **untested here, not refuted**: no run has stage 1 on all listed
+# images, four of the six backbones have no run, and most runs have fewer pixels or another rate than the paper.
+# What the runs do show is which of the choices that the text leaves open move the findings and the boxes, and
+# that some decide whether a box head learns at all.
 #
 # ## What was easy
 #

@@ -87,7 +87,7 @@ def test_seeds_widen_the_interval():
 def test_styled_has_a_row_per_setting():
     """Boxes and seeds are counted, and every yardstick has its difference."""
     (said,) = folds.told(folds.complete(five() + five(1)), resamples=50)
-    assert all(name in said for name in ("mean AUC", "mean IoU", *yardsticks.YARDSTICKS))
+    assert all(name in said for name in ("mean AUC", "mean IoU", *yardsticks.YARDSTICKS.values()))
     text = folds.styled(folds.complete(five() + five(1)), resamples=50).to_html()
     assert ">150<" in text and ">2<" in text
     assert all(f"less {name}" in text for name in yardsticks.YARDSTICKS)
