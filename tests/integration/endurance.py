@@ -192,7 +192,7 @@ def disks(clone: Clone, want: Callable[[str], dict[str, str]], folder: Path) -> 
             if step == "stage 2":
                 shutil.copytree(folder / "home", clone.home, dirs_exist_ok=True)
             line = clone.last_line(step)
-            say(f"disk full: {step}", 1, clear(line, "InputError", "No space left", "goes on"))
+            say(f"disk full: {step}", 1, clear(line, "InputError", "No space left", "same command again"))
             remount("size=200m")
             clone.do(step)
             say("  then with room", 1, compared(clone.made(step), want(step)))
