@@ -139,8 +139,8 @@ def say(what: str, times: object, outcome: str) -> None:
 
 
 def compared(ours: dict[str, str], theirs: dict[str, str]) -> str:
-    """Whether two clones hold the same; a difference ends the script with its names."""
-    apart = sorted(name for name in {*ours, *theirs} if ours.get(name) != theirs.get(name))
+    """Whether what one clone has made is equal in another; else the script ends with the names."""
+    apart = sorted(name for name, made in ours.items() if theirs.get(name) != made)
     if apart or not ours:
         sys.exit(f"different: {', '.join(apart) or 'nothing was made'}")
     return f"{len(ours)} files equal to the last bit"
@@ -192,7 +192,8 @@ def disks(clone: Clone, want: Callable[[str], dict[str, str]], folder: Path) -> 
             if step == "stage 2":
                 shutil.copytree(folder / "home", clone.home, dirs_exist_ok=True)
             line = clone.last_line(step)
-            say(f"disk full: {step}", 1, clear(line, "InputError", "No space left", "same command again"))
+            told = clear(line, "InputError", "No space left", "same command again")
+            say(f"disk full: {step}", 1, told)
             remount("size=200m")
             clone.do(step)
             say("  then with room", 1, compared(clone.made(step), want(step)))
