@@ -116,3 +116,13 @@ def test_an_exploding_loss_is_named(tmp_path):
         loop.fit(
             model, tmp_path, loop.Schedule(2, 1e-3, 4, 1e-6, "val_loss", 2), lambda e: feed, dict
         )
+
+
+def test_a_full_disk_stops_before_weights_are_half_written(tmp_path, monkeypatch):
+    """HDF5 does not tell of a full disk, so the room is looked at first; what is there stays."""
+    _, model = _fit(tmp_path / "run", epochs=1)
+    before = {file.name: file.read_bytes() for file in (tmp_path / "run").glob("*.h5")}
+    monkeypatch.setattr(loop.shutil, "disk_usage", lambda _: type("", (), {"free": 10**6}))
+    with pytest.raises(InputError, match=r"box\.weights\.h5: cannot be written: No space left"):
+        loop.save_weights(model, tmp_path / "run", "box")
+    assert before == {file.name: file.read_bytes() for file in (tmp_path / "run").glob("*.h5")}

@@ -172,8 +172,17 @@ def load_weights(model: Any, folder: Path, name: str) -> None:
 
 def save_weights(model: Any, folder: Path, name: str) -> None:
     """Write the model's weights, without optimiser state, for `load_weights`."""
+    file = folder / f"{name}.weights.h5"
+    folder.mkdir(parents=True, exist_ok=True)
+    # HDF5 passes over a full disk in silence, or crashes there.
+    needed = 2**20 + 2 * sum(math.prod(v.shape) * 4 for v in model.variables)
+    if (free := shutil.disk_usage(folder).free) < needed:
+        raise InputError(
+            f"{file}: cannot be written: No space left on device: {free} bytes are free, {needed} "
+            "needed; make room there, then type the same command again"
+        )
     # The suffix must stay: Keras refuses other names.
-    write_atomically(folder / f"{name}.weights.h5", _weights_only(model).save_weights)
+    write_atomically(file, _weights_only(model).save_weights)
 
 
 def _weights_only(model: Any) -> Any:

@@ -191,6 +191,7 @@ def disks(clone: Clone, want: Callable[[str], dict[str, str]], folder: Path) -> 
             clone.home = folder / f"full {step}"
             if step == "stage 2":
                 shutil.copytree(folder / "home", clone.home, dirs_exist_ok=True)
+                clone.undo(step)
             line = clone.last_line(step)
             told = clear(line, "InputError", "No space left", "same command again")
             say(f"disk full: {step}", 1, told)
