@@ -126,13 +126,16 @@ def read(run: str | Path) -> Run:
             "command again to finish it, it continues where it was"
         )
     try:
-        return Run(
+        record = Run(
             folder,
             _parameters(folder / "parameters.json"),
             pd.read_csv(folder / "history.csv"),
             pd.read_parquet(folder / "predictions.parquet"),
             json.loads((folder / "provenance.json").read_text(encoding="utf-8")),
         )
+        if (epochs := record.provenance.get("epochs")) not in (None, len(record.history)):
+            raise ValueError(f"history.csv has {len(record.history)} epochs of {epochs}")
+        return record
     except (OSError, ValueError, KeyError) as error:
         raise InputError(f"{folder}: not a whole run record: {error}") from None
 

@@ -90,6 +90,17 @@ def test_done_is_written_last(home, monkeypatch, step):
     assert runs.finish(folder, PREDICTIONS, PROVENANCE).provenance == PROVENANCE
 
 
+def test_a_history_cut_at_a_line_is_refused(home):
+    """A history that lost its last epochs still parses; the record knows how many there were."""
+    folder = begun(home / "runs" / "s" / "r")
+    history = folder / "history.csv"
+    history.write_text("epoch,loss\n1,0.5\n2,0.4\n")
+    runs.finish(folder, PREDICTIONS, PROVENANCE | {"epochs": 2})
+    history.write_text("epoch,loss\n1,0.5\n")
+    with pytest.raises(InputError, match=r"history\.csv has 1 epochs of 2"):
+        runs.read(folder)
+
+
 @pytest.mark.parametrize("name", ["parameters.json", "history.csv", "predictions.parquet"])
 def test_a_damaged_record_is_refused(home, name):
     """A part that is missing or torn is an error for a user, not a traceback."""
