@@ -160,5 +160,5 @@ def test_a_published_record_has_no_weights(small_run, tmp_path):
     """A copy without weights reads as a record, and predicting says why it cannot."""
     copy = runs.read(publish.published(small_run, tmp_path))
     pd.testing.assert_frame_equal(copy.predictions, small_run.predictions)
-    with pytest.raises(InputError, match="a published record has no weights"):
+    with pytest.raises(InputError, match="records under results/ have no weights"):
         prediction.load_model(copy)
