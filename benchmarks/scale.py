@@ -15,7 +15,7 @@ two epochs         stage 1, MobileNetV3Small, 64 pixels, with the record written
 page               the notebook of stage 1 on that record
 publishing         the record as it is committed
 
-An hour on two cores up to 96,000 images.
+Tried with 200 images; not run at size yet.
 """
 
 import argparse

@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from clnbook import names
-from clnbook.paired import holm, paired_rows, two_sided_p
+from clnbook.paired import holm, shared, two_sided_p
 from clnbook.published import RECIPE as IN_PRINT
 from clnbook.style import COLUMN, MISSING, PREDICTED, Page, cell, cells, change, p_value, page
 from clnbook.summary import AUC, MEAN_IOU, dead_coordinates
@@ -30,14 +30,12 @@ RECIPE = "the recipe"  # how the first setting is called
 QUANTITIES = (AUC, MEAN_IOU)
 ALPHA = 0.05
 RESAMPLES = 2000  # so that a p can be small enough for Holm's adjustment over some forty changes
-FEWEST = 3  # changes that make a study one of changes
 
 
 def recipe(trainings: Sequence[Train]) -> dict[str, Any] | None:
     """The parameters of the setting from which every other one differs in one, if there is one.
 
-    Runs that differ in their seed alone are one setting. Fewer than three other settings, or
-    several that would do, make no recipe.
+    Runs that differ in their seed alone are one setting. Where several would do there is none.
     """
     settings = {json.dumps(v, sort_keys=True): v for v in map(_values, trainings)}.values()
     found = [
@@ -45,7 +43,7 @@ def recipe(trainings: Sequence[Train]) -> dict[str, Any] | None:
         for one in settings
         if all(other is one or len(_apart(one, other)) == 1 for other in settings)
     ]
-    return found[0] if len(settings) > FEWEST and len(found) == 1 else None
+    return found[0] if len(found) == 1 else None
 
 
 def settings(runs: Sequence[Run]) -> dict[str, list[Run]]:
@@ -61,8 +59,8 @@ def settings(runs: Sequence[Run]) -> dict[str, list[Run]]:
     first = recipe([run.train for run in runs])
     if first is None:
         raise InputError(
-            f"{runs[0].folder.parent}: no setting here from which every other one differs in one "
-            f"parameter, or fewer than {FEWEST} that do"
+            f"{runs[0].folder.parent}: no setting here from which, and from no other, all others "
+            "differ in one parameter"
         )
     found: dict[tuple[Any, ...], list[Run]] = {}
     for run in runs:
@@ -127,7 +125,7 @@ def table(found: dict[str, list[Run]], resamples: int = RESAMPLES) -> pd.DataFra
         dead = max(map(dead_coordinates, runs))
         for q, quantity in enumerate(QUANTITIES):
             numbers = [np.nan] * 4
-            if place and _same_test(runs[0], first[0]):
+            if place and shared(runs[0], first[0]):
                 apart = own[:, q] - base[:, q]
                 numbers = [*bootstrap.interval(apart), two_sided_p(apart)]
             value = bootstrap.interval(own[:, q])
@@ -138,18 +136,11 @@ def table(found: dict[str, list[Run]], resamples: int = RESAMPLES) -> pd.DataFra
     return frame.assign(p_holm=frame.groupby("quantity")["p"].transform(holm))
 
 
-def _same_test(a: Run, b: Run) -> bool:
-    try:
-        return len(paired_rows(a, b)[0]) > 0
-    except InputError:
-        return False
-
-
 def _drawn(runs: Sequence[Run], resamples: int, place: int) -> NDArray[np.float64]:
     """Mean AUC and mean IoU over the drawn seeds of a setting, (1 + R, 2)."""
     each = []
     for run in runs:
-        test, _ = paired_rows(run, run)
+        test = run.part("test")
         drawn = bootstrap.counts(test["patient"], resamples)
         boxes = samples(test, run.findings, PAPER, drawn)[:, -1, len(THRESHOLDS)]
         each.append([mean_auc_samples(test, run.findings, PAPER, drawn), boxes])

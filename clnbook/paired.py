@@ -42,6 +42,14 @@ def paired_rows(a: Run, b: Run, part: str = "test") -> tuple[pd.DataFrame, pd.Da
     return left, right
 
 
+def shared(a: Run, b: Run) -> int:
+    """How many test rows two runs share as `paired_rows` pairs them; 0 where it refuses them."""
+    try:
+        return len(paired_rows(a, b)[0])
+    except InputError:
+        return 0
+
+
 def difference(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
     """The statistic of run `a` less that of run `b`, resample by resample.
 
@@ -127,10 +135,7 @@ def compare_runs(
         samples[run.folder] = _samples(run, convention, drawn[patients])
     rows = []
     for a, b in itertools.combinations(runs, 2):
-        try:
-            boxes = len(paired_rows(a, b)[0])
-        except InputError:
-            boxes = 0
+        boxes = shared(a, b)
         for name, one, other in zip(names, samples[a.folder], samples[b.folder], strict=True):
             numbers = [np.nan] * 6
             if boxes:

@@ -43,13 +43,6 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
         os.replace(temporary, path)
 
 
-def cores() -> int:
-    """The cores that this process may use, as a cluster or a container gives them to it."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
 def write_text(path: Path, text: str) -> None:
     """Write a text file whole or not at all."""
     write_atomically(path, lambda p: p.write_text(text, encoding="utf-8"))

@@ -142,9 +142,10 @@ _ = figure.legend(loc="outside lower center", ncols=2)
 # the real images, by the unit of their box head:
 
 # %%
+from clnbook import start
 from clnlib import runs
 
-real = [run for s in ("pilot", "trials", "xception") for run in runs.study(f"nih880-{s}")]
+real = [run for study in start.REAL for run in runs.study(study)]
 style.page(
     losses.deaths(real),
     "Runs on the real images; dead: a box coordinate is 0 on every test image; empty: every box is",

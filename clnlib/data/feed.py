@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
+from joblib import cpu_count
 from numpy.typing import NDArray
 from PIL import Image
 
-from clnlib import io
 from clnlib.backend import keras
 
 SHIFT, SCALE, ROTATION = 0.05, 0.10, 5.0  # of the image's side; of its size; degrees
@@ -67,7 +67,7 @@ class Feed(keras.utils.PyDataset):  # type: ignore[misc]
         augment: bool = False,
         flip: bool = False,
     ) -> None:
-        super().__init__(workers=min(io.cores(), 8) if augment else 1)
+        super().__init__(workers=min(cpu_count(), 8) if augment else 1)
         self.examples, self.batch_size = examples, batch_size
         self.shuffle, self.augment, self.flip = shuffle, augment, flip
         order = np.arange(len(examples.rows))

@@ -5,6 +5,7 @@ the history up to their epoch.
 """
 
 import csv
+import errno
 import math
 import shutil
 from collections.abc import Callable, Sequence
@@ -172,17 +173,17 @@ def load_weights(model: Any, folder: Path, name: str) -> None:
 
 def save_weights(model: Any, folder: Path, name: str) -> None:
     """Write the model's weights, without optimiser state, for `load_weights`."""
-    file = folder / f"{name}.weights.h5"
-    folder.mkdir(parents=True, exist_ok=True)
-    # HDF5 passes over a full disk in silence, or crashes there.
-    needed = 2**20 + 2 * sum(math.prod(v.shape) * 4 for v in model.variables)
-    if (free := shutil.disk_usage(folder).free) < needed:
-        raise InputError(
-            f"{file}: cannot be written: No space left on device: {free} bytes are free, {needed} "
-            "needed; make room there, then type the same command again"
-        )
+
+    def save(file: Path) -> None:
+        # HDF5 passes over a full disk in silence, or crashes there.
+        needed = 2**20 + 2 * sum(math.prod(v.shape) * 4 for v in model.variables)
+        if (free := shutil.disk_usage(file.parent).free) < needed:
+            told = f"No space left on device: {free} bytes are free, {needed} needed"
+            raise OSError(errno.ENOSPC, told)
+        _weights_only(model).save_weights(file)
+
     # The suffix must stay: Keras refuses other names.
-    write_atomically(file, _weights_only(model).save_weights)
+    write_atomically(folder / f"{name}.weights.h5", save)
 
 
 def _weights_only(model: Any) -> Any:

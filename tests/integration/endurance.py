@@ -4,8 +4,8 @@
 
 It works in clones of the last commit under a temporary folder, with the Python that runs it: in
 one everything is done once, undisturbed; in the others it is disturbed, and must end with the same
-bytes. Half an hour on two cores. Linux; disks that are full or read-only need root, else their
-rows say "not tested".
+bytes. A kill of the last two steps takes minutes. Linux; disks that are full or read-only need
+root, else their rows say "not tested".
 """
 
 import argparse
@@ -69,8 +69,8 @@ class Clone:
         (folder / "configs" / "endurance.yaml").write_text(STUDY)
 
     def start(self, step: str) -> subprocess.Popen[str]:
-        """Start a step's command in a process group of its own."""
-        words, _ = STEPS[step]
+        """Start a step's command, or Python code, in a process group of its own."""
+        words, _ = STEPS.get(step, (["-c", step], ()))
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         given = {"PYTHONPATH": str(self.folder), "CLN_HOME": str(self.home), "PATH": path}
         return subprocess.Popen(
@@ -235,18 +235,15 @@ def rest(clone: Clone, want: Callable[[str], dict[str, str]], folder: Path) -> N
     for name in ("parameters.json", "history.csv", "predictions.parquet", "provenance.json"):
         whole = (record / name).read_bytes()
         (record / name).write_bytes(whole[: len(whole) // 3])
-        read = f"from clnlib import runs; runs.read({str(record)!r})"
-        STEPS["read"] = (["-c", read], ())
-        line = clone.last_line("read")
+        line = clone.last_line(f"from clnlib import runs; runs.read({str(record)!r})")
         say(f"record cut short: {name}", 1, clear(line, "InputError", record.name))
         (record / name).write_bytes(whole)
     old = sorted((clone.folder / "results").glob("*/*/done"))
     read = "from clnlib import runs; from pathlib import Path; "
     read += (
-        "print(sum(len(runs.read(f.parent).history) > 0 for f in Path('results').glob('*/*/done')))"
+        "print(sum(len(runs.read(d.parent).history) > 0 for d in Path('results').glob('*/*/done')))"
     )
-    STEPS["read"] = (["-c", read], ())
-    assert int(clone.do("read")) == len(old)
+    assert int(clone.do(read)) == len(old)
     say("records of every earlier version", len(old), "are read")
 
 
