@@ -1,5 +1,6 @@
 """In what runs differ, what they are called, and which of them a page shows; serves all pages."""
 
+import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 
@@ -130,18 +131,19 @@ def valued(parameter: str, run: Run) -> str:
 
 def is_stage1(weights: str | None) -> bool:
     """Whether a run that starts from these weights starts from a stage 1."""
-    return "-finetune-" in (weights or "")
+    return _STAGE_1.search(weights or "") is not None
 
 
 def start(weights: str | None) -> str:
     """Where a training started: a stage 1, ImageNet, another file, or nowhere."""
     if weights is None:
         return "no pretraining"
-    if is_stage1(weights):
-        return "from stage 1"
+    if named := _STAGE_1.search(weights):
+        return "from stage 1" + f" on {named[1]} images" * bool(named[1])
     return "from ImageNet" if "imagenet" in weights else f"from {weights}"
 
 
+_STAGE_1 = re.compile(r"-finetune(\d*)-seed\d")
 _SAID: dict[tuple[str, object], str] = {
     ("augment", False): "not augmented",
     ("bn_momentum", None): "the backbone's own BatchNorm momentum",

@@ -27,7 +27,8 @@ class Study(Parameters):
     train: dict[str, Any] = Field({}, description="parameters of train that all runs share")
     grids: list[dict[str, list[Any]]] = Field(
         [{}],
-        description="parameters of train to lists of values; weights: stage1 is `finetune`'s run",
+        description="parameters of train to lists of values; weights: stage1 is `finetune`'s run, "
+        "stage1-300 the same with train_images 300",
     )
     finetune: dict[str, Any] | None = Field(
         None, description="parameters of the stage-1 runs, one per backbone; None: no stage 1"
@@ -54,32 +55,34 @@ class Study(Parameters):
 
     def trainings(self) -> list[Train]:
         """The parameters of every run, in the order of the grids."""
-        stage1 = self._stage1_names()
-        return [
-            Train.check({**values, "weights": stage1.get(values["backbone"], "")})
-            if values.get("weights") == "stage1"
-            else Train.check(values)
-            for values in self._combinations()
-        ]
+        starts = self._starts()
+        names = dict(zip(starts, planned(list(starts.values())), strict=True))
+        trainings = []
+        for values in self._combinations():
+            if (start := (values["backbone"], values.get("weights"))) in names:
+                values = {**values, "weights": f"{self.name}/{names[start]}"}
+            trainings.append(Train.check(values))
+        return trainings
 
     def finetunes(self) -> list[Finetune]:
         """The parameters of every stage-1 run that some run starts from."""
-        backbones = [
-            values["backbone"]
-            for values in self._combinations()
-            if values.get("weights") == "stage1"
-        ]
-        return [self._stage1(backbone) for backbone in dict.fromkeys(backbones)]
+        return list(self._starts().values())
 
     def with_imagenet(self, file: str) -> Self:
         """The same study with a weight file wherever it says `imagenet`."""
         return type(self).check(_replaced(self.model_dump(), "imagenet", file))
 
-    def _stage1_names(self) -> dict[str, str]:
-        """Backbone → the stage-1 run that `stage1` stands for, as `<study>/<run>`."""
-        runs = self.finetunes()
-        names = zip(runs, planned(runs), strict=True)
-        return {run.backbone: f"{self.name}/{name}" for run, name in names}
+    def _starts(self) -> dict[tuple[str, str], Finetune]:
+        """Backbone and what stands for a stage 1 (`stage1`, `stage1-300`) → its parameters."""
+        found = {}
+        for values in self._combinations():
+            word, dash, number = str(values.get("weights")).partition("-")
+            if word == "stage1":
+                fewer = {"train_images": number} if dash else {}
+                backbone = values["backbone"]
+                own = {"backbone": backbone, **fewer}
+                found[backbone, values["weights"]] = self._stage1(own)
+        return found
 
     def _combinations(self) -> list[dict[str, Any]]:
         """The values of every run as they are written, `stage1` among them."""
@@ -91,10 +94,10 @@ class Study(Parameters):
                 rows.append(values)
         return rows
 
-    def _stage1(self, backbone: str) -> Finetune:
+    def _stage1(self, own: dict[str, Any]) -> Finetune:
         if self.finetune is None:
             raise InputError("weights: stage1 needs the study's key finetune")
-        return Finetune.check({**self.finetune, "study": self.name, "backbone": backbone})
+        return Finetune.check({**self.finetune, "study": self.name, **own})
 
 
 def _replaced(value: Any, old: str, new: str) -> Any:
@@ -115,7 +118,8 @@ def planned(study: Sequence[Train | Finetune]) -> list[str]:
     data: dict[str, str] = {}
     names = []
     for p in study:
-        key = type(p).__name__ + p.model_dump_json(include={*Images.model_fields, "image_folder"})
+        own = {"image_folder", "resolution", "train_images"}
+        key = type(p).__name__ + p.model_dump_json(include={*Images.model_fields, *own})
         if key not in data:  # many runs share a data set, which may have 112,120 images
             data[key] = _or_missing(data_sha256, p)
         names.append(named(p, data[key], _or_missing(weights_identity, p.weights)).name)

@@ -251,6 +251,10 @@ class Finetune(_Fit, Images):
         f"{' | '.join(LABELLED_DATA)} (every image under CLN_NIH_DIR in the official lists)",
     )
     phantom_images: int = _field(880, "number of phantom images, 40 to 20000", ge=40, le=20000)
+    train_images: int | None = _field(
+        None, "images of the training part that are used, drawn at random; None: all",
+        neutral=None, ge=16,
+    )  # fmt: skip
     resolution: int | None = _field(
         None,
         "pixels per side to which nih14's files are reduced first, smaller ones being unreadable; "

@@ -46,6 +46,7 @@ OTHER: dict[str, Any] = {
     "rate_rule": "plateau",
     "keep": "last",
     "resolution": 128,
+    "train_images": 100,
     "lam": 0.5,
     "box_unit": "relative",
     "loss": "giou",

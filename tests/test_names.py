@@ -115,6 +115,14 @@ def test_paper_runs_prefer_the_papers_recipe():
     assert [run.folder.name for run in names.paper_runs([*runs, staged])] == ["4"]
 
 
+def test_a_stage_1_on_fewer_images_is_another_start():
+    """The number of its images is in a stage-1 run's name, and in the words for the start."""
+    whole, fewer = "s/chexnet-finetune-seed0-1a", "s/chexnet-finetune300-seed0-2b"
+    assert names.start(whole) == "from stage 1"
+    assert names.start(fewer) == "from stage 1 on 300 images"
+    assert names.is_stage1(whole) and names.is_stage1(fewer) and not names.is_stage1("imagenet")
+
+
 def test_paper_runs():
     """One run per backbone: the λ of the paper where the study has it, else the first."""
     runs = [

@@ -260,6 +260,17 @@ def test_stage1_is_the_backbones_own_run():
     assert [run.weights for run in study.trainings()[4:]] == [None] * 4 + ["imagenet"]
 
 
+def test_stage1_on_fewer_images_is_a_start_of_its_own():
+    """`weights: stage1-300` is the stage 1 of the study on 300 training images, known by name."""
+    grids = [{"weights": ["stage1", "stage1-300"], "seed": [0, 1]}]
+    study = Study(name="s", finetune={"epochs": 2}, grids=grids)
+    whole, fewer = study.finetunes()
+    assert (whole.train_images, fewer.train_images) == (None, 300) and fewer.epochs == 2
+    assert planned([fewer])[0].startswith("mobilenetv3small-finetune300-seed0-")
+    starts = [run.weights for run in study.trainings()]
+    assert starts == [f"s/{name}" for name in planned([whole, fewer]) for _ in range(2)]
+
+
 @pytest.mark.parametrize(
     ("values", "message"),
     [
@@ -270,6 +281,10 @@ def test_stage1_is_the_backbones_own_run():
         ({"train": {"study": "t"}}, "train: study is set by the study's own name"),
         ({"finetune": {"study": "t"}}, "finetune: study is set by the study's own name"),
         ({"grids": [{"weights": ["stage1"]}]}, "stage1 needs the study's key finetune"),
+        (
+            {"grids": [{"weights": ["stage1-few"]}], "finetune": {}},
+            "parameter train_images='few': ",
+        ),
         (
             {"grids": [{"weights": ["stage1"]}], "finetune": {"epoch": 1}},
             "unknown parameter 'epoch' of finetune; did you mean 'epochs'",

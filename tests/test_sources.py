@@ -77,6 +77,28 @@ def test_the_phantom_has_no_resolution():
         sources.labelled(Finetune(resolution=128))
 
 
+def test_fewer_training_images():
+    """Only training loses images, at random; other data makes another run; too many are refused."""
+    p = Finetune(phantom_images=300)
+    whole, fewer = (
+        sources.labelled(each) for each in (p, p.model_copy(update={"train_images": 50}))
+    )
+    counts = fewer.rows["part"].value_counts()
+    assert counts["train"] == 50 and fewer.sha256 != whole.sha256
+    trained, judged = (
+        [
+            source.rows["image"][is_train == (source.rows["part"] == "train")]
+            for source in (whole, fewer)
+        ]
+        for is_train in (True, False)
+    )
+    assert judged[0].tolist() == judged[1].tolist()
+    assert set(trained[1]) < set(trained[0]) and trained[1].tolist() != trained[0].tolist()[:50]
+    number = len(trained[0])
+    with pytest.raises(InputError, match=f"train_images=301: the training part has {number}"):
+        sources.labelled(p.model_copy(update={"train_images": 301}))
+
+
 def test_one_resolution(mixed):
     """All reduced to 128, or those of 160 alone; another store than without, another content."""
     small = sources.prepared(Finetune(dataset="nih14", image_size=64, resolution=128))

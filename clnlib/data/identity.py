@@ -17,8 +17,9 @@ class Identity(NamedTuple):
     Attributes
     ----------
     name
-        `<backbone>-lam0.4-seed0-<digest>`, of stage 1 `<backbone>-finetune-seed0-<digest>`; the
-        digest covers the effective parameters, `data` and `weights`.
+        `<backbone>-lam0.4-seed0-<digest>`, of stage 1 `<backbone>-finetune-seed0-<digest>`, or
+        `…-finetune300-…` where `train_images` is 300; the digest covers the effective parameters,
+        `data` and `weights`.
     data
         Of the rows (images, patients, findings, boxes or labels) and of the files or the drawing
         that the pixels come from.
@@ -49,7 +50,7 @@ def identity(parameters: Train | Finetune) -> Identity:
 def named(p: Train | Finetune, data: str, weights: str) -> Identity:
     """The identity that follows from parameters, and from hashes that are known already."""
     digest = io.digest([io.as_json(p.effective()), data, weights])
-    kind = f"lam{p.lam:g}" if isinstance(p, Train) else "finetune"
+    kind = f"lam{p.lam:g}" if isinstance(p, Train) else f"finetune{p.train_images or ''}"
     return Identity(f"{p.backbone}-{kind}-seed{p.seed}-{digest[:8]}", data, weights)
 
 

@@ -152,6 +152,8 @@ def labelled(parameters: Finetune) -> Source:
     labelled = labels["findings"].str.get_dummies("|").reindex(columns=list(LABELLED), fill_value=0)
     rows = labels[["image", "patient"]].assign(part=pd.Series(part, labels.index, dtype="str"))
     rows = rows.join(labelled.astype("uint8").add_prefix(LABEL))
+    if parameters.train_images is not None:
+        rows = _fewer(rows, parameters.train_images)
     return Source(f"{parameters.dataset}-labels", LABELLED, rows.reset_index(drop=True), *made)
 
 
@@ -243,6 +245,15 @@ def _balanced(labels: pd.DataFrame, number: int) -> pd.DataFrame:
     first = labels["findings"].str.split("|").str[-1]
     turn = labels.groupby(first).cumcount()
     return labels[turn < each].head(number).reset_index(drop=True)
+
+
+def _fewer(rows: pd.DataFrame, number: int) -> pd.DataFrame:
+    """The rows of validation and test, and so many of training, drawn at random."""
+    train = rows.index[rows["part"] == "train"]
+    if number > len(train):
+        raise InputError(f"train_images={number}: the training part has {len(train)} images")
+    left_out = np.random.default_rng(0).permutation(train)[number:]
+    return rows.drop(index=left_out)
 
 
 def _set_aside(labels: pd.DataFrame, share: int) -> NDArray[np.int_]:
