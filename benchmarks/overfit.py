@@ -39,7 +39,8 @@ def main() -> None:
     given = words.parse_args()
     weights = dict(each.split("=", 1) for each in given.imagenet)
     done = pd.read_csv(given.table) if given.table.exists() else pd.DataFrame(columns=CURVE)
-    for backbone, images, loss in itertools.product(given.backbones, (16, 32), ("iou", "giou")):
+    # What can be learnt comes first, of every backbone, so that it is there when time ends.
+    for images, loss, backbone in itertools.product((16, 32), ("giou", "iou"), given.backbones):
         if (done[CURVE] == (backbone, images, loss)).all(axis=1).any():
             continue
         own = {"backbone": backbone, "lam": LAMBDAS[backbone], "loss": loss}
