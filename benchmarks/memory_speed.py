@@ -44,7 +44,7 @@ def seconds(backbone: str, size: int, keep: bool) -> float:
     from clnlib.model import network, session
     from clnlib.model.losses import compile_cln
 
-    session.make_deterministic(0)
+    session.begin(0)
     if keep:
         session.keep_memory()
     mean = [0.3, 0.3, 0.6, 0.6]

@@ -61,7 +61,7 @@ def learn(p: Train, number: int) -> pd.DataFrame:
     from clnlib.model.stages import STAGE_2
 
     prepared = sources.prepared(p)
-    session.make_deterministic(p.seed)
+    session.begin(p.seed)
     session.keep_memory()
     alone = prepared.rows.drop_duplicates("image", keep=False)
     chosen = alone.sample(number, random_state=0).index.to_numpy()

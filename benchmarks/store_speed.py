@@ -31,7 +31,7 @@ def main() -> None:
         "box": split[TRUE_BOX].to_numpy("float32"),
     }
     rows = split["image"].map(store.index).to_numpy()
-    session.make_deterministic(0)
+    session.begin(0)
     model = network.build_cln("mobilenetv3small", 224)
     compile_cln(model, 0.4)
 

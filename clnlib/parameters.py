@@ -217,6 +217,11 @@ class _Fit(Parameters):
     precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = _field(
         "float32", "float32 | mixed_float16 | mixed_bfloat16 (heads stay float32)"
     )
+    deterministic: bool = _field(
+        True,
+        "False: faster on a GPU (benchmarks/step_speed.py), but no training is repeated to the bit",
+        neutral=True,
+    )
     restart: bool = _field(False, "True: discard a record of these parameters and start anew")
 
     @property

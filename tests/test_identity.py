@@ -47,6 +47,7 @@ OTHER: dict[str, Any] = {
     "keep": "last",
     "resolution": 128,
     "train_images": 100,
+    "deterministic": False,
     "lam": 0.5,
     "box_unit": "relative",
     "loss": "giou",

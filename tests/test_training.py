@@ -37,6 +37,18 @@ def _start(parameters, home, **environment):
     return subprocess.Popen(words, env=variables, stdout=subprocess.PIPE, text=True)
 
 
+@pytest.mark.parametrize("deterministic", [True, False])
+def test_any_order_is_asked_of_no_backend(monkeypatch, deterministic):
+    """Repeatable arithmetic is the default and costs time; a training may do without."""
+    import tensorflow as tf
+
+    asked = []
+    monkeypatch.setattr(tf.config.experimental, "enable_op_determinism", lambda: asked.append(1))
+    monkeypatch.setattr(session.keras.backend, "backend", lambda: "tensorflow")
+    session.begin(0, deterministic=deterministic)
+    assert asked == [1] * Train(deterministic=deterministic).deterministic
+
+
 def test_the_record_is_whole(small_run):
     """A run leaves what design and readers count on, and nothing of its checkpoint."""
     names = {path.name for path in small_run.folder.iterdir()}

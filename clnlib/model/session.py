@@ -12,17 +12,17 @@ from clnlib.backend import keras
 _M_TOP_PAD = -2  # the setting's number in glibc's malloc.h
 
 
-def make_deterministic(seed: int, precision: str = "float32") -> None:
+def begin(seed: int, precision: str = "float32", deterministic: bool = True) -> None:
     """Make training repeatable, to the bit on machines of the same kind; before any layer is built.
 
     The seed is that of Python's, NumPy's and Keras' generators; the precision is Keras' dtype
-    policy for layers built from now on.
+    policy for layers built from now on. With `deterministic` False a GPU may add in any order.
     """
-    if keras.backend.backend() == "jax":
+    if deterministic and keras.backend.backend() == "jax":
         flag = "--xla_gpu_deterministic_ops=true"
         if flag not in os.environ.get("XLA_FLAGS", ""):
             os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {flag}".strip()
-    if keras.backend.backend() == "tensorflow":
+    if deterministic and keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
         tf.config.experimental.enable_op_determinism()

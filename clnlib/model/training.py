@@ -108,7 +108,7 @@ def _trained(p: P, folder: Path, known: Identity, stage: Stage) -> runs.Run:
         "weights_sha256": _weights_sha256(p),
     }
     # Before anything asks for a device: JAX reads its flags only once.
-    session.make_deterministic(p.seed, p.precision)
+    session.begin(p.seed, p.precision, p.deterministic)
     session.keep_memory()
     facts |= _begin(folder, p, facts)
 
