@@ -3,18 +3,20 @@
 `benchmarks/overfit.py` makes the curves; no image lies in them.
 """
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from clnbook.style import PREDICTED, TRUE
+from clnbook.published import VARIANTS
+from clnbook.style import SERIES
 from clnlib import paths
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 CURVE = ["backbone", "images", "loss"]
-LOSSES = {"iou": ("1 − IoU", PREDICTED), "giou": ("GIoU", TRUE)}
+LOSSES = {"iou": "1 − IoU", "giou": "GIoU"}
 TABLE = paths.CHECKOUT / "benchmarks" / "overfit.csv"
 
 
@@ -36,18 +38,21 @@ def table(every: pd.DataFrame) -> pd.DataFrame:
     groups = every.groupby(CURVE, sort=False)
     last = groups.last().rename(columns={"no overlap": "no overlap, last"})
     last.insert(0, "no overlap, first", groups["no overlap"].first())
-    last = last.rename(index={name: words for name, (words, _) in LOSSES.items()}, level="loss")
+    last = last.rename(index=LOSSES, level="loss").rename(index=VARIANTS, level="backbone")
     return last[["step", "no overlap, first", "no overlap, last", "IoU", "accuracy"]]
 
 
-def draw(every: pd.DataFrame, axes: "Axes") -> "Axes":
-    """Mean IoU as evaluated against the step, the losses by colour, more images dashed."""
+def draw(every: pd.DataFrame, panels: "Sequence[Axes]") -> None:
+    """Mean IoU as evaluated against the step: a panel per loss, a colour per backbone.
+
+    More images than the fewest are dashed.
+    """
     fewest = every["images"].min()
-    for (backbone, images, loss), rows in every.groupby(CURVE, sort=False):
-        words, colour = LOSSES[loss]
-        dash = "-" if images == fewest else "--"
-        axes.plot(
-            rows["step"], rows["IoU"], dash, color=colour, label=f"{words}, {images}, {backbone}"
-        )
-    axes.set(xlabel="step", ylabel="mean IoU", ylim=(0, 1))
-    return axes
+    colours = dict(zip(every["backbone"].unique(), SERIES, strict=False))
+    for axes, (loss, words) in zip(panels, LOSSES.items(), strict=True):
+        rows_of_loss = every[every["loss"] == loss]
+        for (backbone, images), rows in rows_of_loss.groupby(["backbone", "images"], sort=False):
+            dash, label = ("-", VARIANTS[backbone]) if images == fewest else ("--", None)
+            axes.plot(rows["step"], rows["IoU"], dash, color=colours[backbone], label=label)
+        axes.set(title=words, ylabel="mean IoU", ylim=(0, 1))
+    panels[-1].set_xlabel("step")

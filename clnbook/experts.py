@@ -6,7 +6,7 @@ a second radiologist would draw others, no network can be expected to draw the f
 """
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,11 +15,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from clnbook.style import Page, cells, page
-from clnbook.summary import FEW, MEAN_IOU
+from clnbook.summary import AUC, FEW, MEAN_IOU
 from clnlib.metrics import bootstrap
 from clnlib.metrics.boxes import iou
 from clnlib.metrics.classification import mean_auc
-from clnlib.metrics.localisation import MEAN, THRESHOLDS, mean_iou
+from clnlib.metrics.localisation import MEAN, THRESHOLDS, iou_accuracy, mean_iou
 from clnlib.runs import PREDICTED_BOX, PROBABILITY, TRUE_BOX
 
 VINDR, RSNA = "VinDr-CXR", "RSNA/NIH"
@@ -55,6 +55,8 @@ RESAMPLES = 2_000  # ends of an interval to two digits need no more, and images 
 SHARE = "share above T"
 QUANTITIES = ((MEAN_IOU, np.nan), *((SHARE, t) for t in THRESHOLDS))
 SHOWN = (np.nan, *FEW)
+AMONG_THEMSELVES = "radiologists among themselves, other images"
+PERFECT = "a perfect network that names one finding an image"
 
 
 class Samples(NamedTuple):
@@ -228,10 +230,40 @@ def ceilings() -> pd.DataFrame:
         The paper's findings and their unweighted mean down, T across. Which source stands for
         which finding, `CEILING` says.
     """
-    boxes = overlaps().set_index(["source", "convention", "finding"])["iou"].sort_index()
-    each = {f: boxes.loc[source, MAIN[source], name] for f, (source, name) in CEILING.items()}
+    each = _by_finding()
     table = pd.DataFrame({t: {f: (iou > t).mean() for f, iou in each.items()} for t in THRESHOLDS})
     table.loc[MEAN] = table.mean()
+    return table
+
+
+def _by_finding() -> dict[str, pd.Series]:
+    """The overlaps that stand for each finding of the paper."""
+    boxes = overlaps().set_index(["source", "convention", "finding"])["iou"].sort_index()
+    return {f: boxes.loc[source, MAIN[source], name] for f, (source, name) in CEILING.items()}
+
+
+def bounds(rows: pd.DataFrame, findings: Sequence[str]) -> pd.DataFrame:
+    """Both ceilings beside a run's numbers: radiologists, and what the task itself allows.
+
+    Parameters
+    ----------
+    rows
+        Of the boxes that the run predicts, as for `perfect`.
+    findings
+        The run's.
+
+    Returns
+    -------
+    DataFrame
+        A row for `AMONG_THEMSELVES` and for `PERFECT`: "mean AUC" (NaN for the first), "mean IoU",
+        and the IoU accuracy at each T, means over findings.
+    """
+    agreed = float(np.mean([iou.mean() for iou in _by_finding().values()]))
+    best = perfect(rows)
+    shares = [ceilings().loc[MEAN], iou_accuracy(best, findings)[MEAN]]
+    table = pd.DataFrame(shares, index=[AMONG_THEMSELVES, PERFECT])
+    table.insert(0, AUC, [np.nan, mean_auc(best, findings)])
+    table.insert(1, MEAN_IOU, [agreed, mean_iou(best, findings)[MEAN]])
     return table
 
 

@@ -47,7 +47,8 @@ def explored(study: Sequence[Run], resamples: int = RESAMPLES) -> dict[str, Any]
         agreement, None where the findings are not the paper's; `paper`, by backbone the printed
         variant's accuracy, both findings by T; `examples`, by split, per box its
         `finding`, `true` and `blind` box (relative `xyxy`) and `pixels`, a data address, which
-        only drawn images have.
+        only drawn images have; `watched`, by split the same of the validation boxes whose
+        prediction after every epoch a run has in `learning`.
     """
     findings = [*dict.fromkeys(f for run in study for f in run.findings), MEAN]
     splits = names.by_split(study)
@@ -55,8 +56,10 @@ def explored(study: Sequence[Run], resamples: int = RESAMPLES) -> dict[str, Any]
     lines = []
     for label, run in zip(names.labels(study), study, strict=True):
         (title,) = names.by_split([run])
-        lines.append(_run(run, label, findings, resamples) | _boxes(run, title, shown[title]))
+        boxes = _boxes(run, title, shown[title]) | {"learning": _learning(run)}
+        lines.append(_run(run, label, findings, resamples) | boxes)
     examples = {title: _examples(splits[title], rows) for title, rows in shown.items()}
+    watched = {title: _examples(run, _watched(run)) for title, run in splits.items()}
     return {
         "thresholds": list(THRESHOLDS),
         "findings": findings,
@@ -64,6 +67,7 @@ def explored(study: Sequence[Run], resamples: int = RESAMPLES) -> dict[str, Any]
         "experts": _experts(findings),
         "paper": {run.parameters.backbone: _printed(run, findings) for run in study},
         "examples": examples,
+        "watched": watched,
     }
 
 
@@ -113,6 +117,22 @@ def _boxes(run: Run, title: str, shown: pd.DataFrame) -> dict[str, Any]:
     predicted = run.predictions.drop_duplicates(keys).set_index(keys)[PREDICTED_BOX].clip(0, 1)
     rows = predicted.reindex(pd.MultiIndex.from_frame(shown[keys]))
     return {"split": title, "boxes": _numbers(rows.to_numpy(dtype=float))}
+
+
+def _watched(run: Run) -> pd.DataFrame:
+    """The rows of validation whose boxes a history holds."""
+    rows = run.part("validation")
+    return rows.iloc[runs.watched(len(rows))]
+
+
+def _learning(run: Run) -> dict[str, Any] | None:
+    """The boxes of `_watched` after each epoch, and which was kept; None in older records."""
+    number = len(_watched(run))
+    columns = [f"val_{name}_{k}" for k in range(number) for name in PREDICTED_BOX]
+    if not {*columns} <= {*run.history.columns}:
+        return None
+    boxes = run.history[columns].to_numpy().clip(0, 1).reshape(-1, number, 4)
+    return {"kept": run.provenance["best_epoch"], "boxes": _numbers(boxes)}
 
 
 def _examples(run: Run, shown: pd.DataFrame) -> list[dict[str, Any]]:

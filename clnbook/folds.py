@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from clnbook import names, yardsticks
+from clnbook import experts, names, yardsticks
 from clnbook.style import Page, cell, change, page
 from clnbook.summary import AUC, FEW, MEAN_IOU, NETWORK
 from clnlib.metrics import bootstrap
@@ -111,11 +111,19 @@ def table(
     return pd.concat([first, lines], ignore_index=True)
 
 
+def tables(
+    settings: dict[str, list[list[Run]]],
+    thresholds: Sequence[float] = FEW,
+    resamples: int = bootstrap.RESAMPLES,
+) -> dict[str, pd.DataFrame]:
+    """The `table` of each setting."""
+    return {name: table(seeds, thresholds, resamples) for name, seeds in settings.items()}
+
+
 def told(settings: dict[str, list[list[Run]]], resamples: int = bootstrap.RESAMPLES) -> list[str]:
     """Each setting's mean AUC and mean IoU over all boxes, and what the latter is worth."""
     sentences = []
-    for name, seeds in settings.items():
-        numbers = table(seeds, (), resamples)
+    for name, numbers in tables(settings, (), resamples).items():
         own = numbers["series"] == NETWORK
         values = [
             f"{quantity} {cell(value, low, high, digits=3)}"
@@ -131,36 +139,56 @@ def told(settings: dict[str, list[list[Run]]], resamples: int = bootstrap.RESAMP
 
 def styled(
     settings: dict[str, list[list[Run]]],
+    numbers: dict[str, pd.DataFrame],
     boxes: str = ALL_FOLDS,
-    resamples: int = bootstrap.RESAMPLES,
 ) -> Page:
-    """Settings, a row each: boxes, seeds, numbers, and what they are worth.
+    """Settings, a row each: boxes, seeds and numbers; below them what the boxes themselves allow.
 
     Parameters
     ----------
     settings
         Name → for each seed its runs, as `complete` gives them, or one run.
+    numbers
+        Their `tables`.
     boxes
         Which boxes the runs predict, for the title.
-    resamples
-        Of the patients and the seeds.
     """
     lines = {}
     for name, seeds in settings.items():
-        numbers = table(seeds, FEW, resamples)
-        own = numbers["series"] == NETWORK
-        beside = numbers[~own & (numbers["quantity"] == MEAN_IOU)]
-        whole = numbers[own].to_numpy()
-        apart = beside[["series", "difference", "low", "high"]].to_numpy()
+        own = numbers[name]["series"] == NETWORK
         lines[name] = {
-            "boxes": sum(len(run.part("test")) for run in seeds[0]),
-            "seeds": len(seeds),
-            **{q: cell(v, low, high, digits=3) for _, q, v, _, low, high in whole},
-            **{f"less {s}": change(d, low, high, digits=3) for s, d, low, high in apart},
+            "boxes": str(sum(len(run.part("test")) for run in seeds[0])),
+            "seeds": str(len(seeds)),
+            **{
+                str(q): cell(v, low, high, digits=3)
+                for _, q, v, _, low, high in numbers[name][own].to_numpy()
+            },
         }
+    first = next(iter(settings.values()))[0]
+    rows = pd.concat([run.part("test") for run in first], ignore_index=True)
+    ceilings = experts.bounds(rows, first[0].findings)[[AUC, MEAN_IOU, *FEW]]
+    ceilings.columns = pd.Index([AUC, MEAN_IOU, *(f"T = {t:g}" for t in FEW)])
+    for name, line in ceilings.iterrows():
+        lines[str(name)] = {q: cell(value, digits=3) for q, value in line.items()}
     return page(
         pd.DataFrame.from_dict(lines, orient="index"),
         f"{boxes}: means over findings, then over seeds, with 95 % intervals over patients and "
-        "seeds; T: IoU accuracy at T; then the mean IoU less that of boxes that see less, on the "
-        "same patients.",
+        "seeds; T: IoU accuracy at T. Last, two ceilings: how well radiologists' boxes agree, and "
+        "what these boxes allow where an image has several findings.",
+    )
+
+
+def styled_worth(numbers: dict[str, pd.DataFrame]) -> Page:
+    """Settings, a row each: by how much the mean IoU is above boxes that see less (`tables`)."""
+    lines = {}
+    for name, table in numbers.items():
+        beside = table[(table["series"] != NETWORK) & (table["quantity"] == MEAN_IOU)]
+        apart = beside[["series", "difference", "low", "high"]].to_numpy()
+        lines[name] = {f"less {s}": change(d, low, high, digits=3) for s, d, low, high in apart}
+    return page(
+        pd.DataFrame.from_dict(lines, orient="index"),
+        "Mean IoU less that of boxes that see less, on the same patients, with 95 % intervals over "
+        "patients and seeds. "
+        + "; ".join(f"{name}: {words}" for name, words in yardsticks.YARDSTICKS.items())
+        + ".",
     )

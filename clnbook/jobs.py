@@ -21,6 +21,7 @@ SITE = (
     "data",
     "audit",
     "ledger",
+    "testsets",
     "wilcoxon",
     "losses",
     "complexity",

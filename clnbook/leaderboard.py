@@ -18,8 +18,6 @@ ACCURACIES = [f"T = {t:g}" for t in THRESHOLDS]
 NUMBERS = [AUC, MEAN_IOU, *ACCURACIES]
 SETTING = ["split", "unit", "box loss"]
 TOLD = "a blind box per finding, told the true one"
-EXPERTS = "radiologists among themselves, other images"
-PERFECT = "a perfect network that names one finding an image"
 Line = dict[str, Any]  # a row: column → text or number
 # Studies whose runs have no page of localisation.
 PLACES = {"box-unit": "losses.html", "nih880-study": "results/nih880-study/changes.html"}
@@ -73,10 +71,8 @@ def _bounds(run: Run) -> list[Line]:
         | _of_boxes(blind_boxes.predict(kind, run.predictions).loc[test.index], findings)
         for kind, text in words.items()
     ]
-    agreement = experts.ceilings().loc[MEAN].tolist()
-    rows.append({"name": EXPERTS} | dict(zip(ACCURACIES, agreement, strict=True)))
-    best = experts.perfect(test)
-    rows.append({"name": PERFECT, AUC: mean_auc(best, findings)} | _of_boxes(best, findings))
+    ceilings = experts.bounds(test, findings).set_axis(NUMBERS, axis=1)
+    rows += [{"name": name} | line for name, line in ceilings.to_dict("index").items()]
     return [{"group": BOUND, "study": ""} | row for row in rows]
 
 
@@ -94,7 +90,7 @@ def _printed() -> list[Line]:
 
 def html(table: pd.DataFrame) -> str:
     """The frame of `compute` as a table whose script sorts, searches, and filters by group."""
-    heads = ("run or method", *NUMBERS, "images or source", *SETTING)
+    heads = ("run or method", *NUMBERS, "images or source", ", ".join(SETTING))
     head = "".join(f"<th>{name}</th>" for name in heads)
     body = "".join(_row(line) for line in table.to_dict("records"))
     return (
@@ -107,7 +103,7 @@ def _row(line: Line) -> str:
     name, study, group = (escape(str(line[key])) for key in ("name", "study", "group"))
     place = PLACES.get(study, f"results/{study}/localisation.html")
     source = f'<a href="{place}">{study}</a>, {group}' if study else group
-    setting = ("" if pd.isna(line[key]) else str(line[key]) for key in SETTING)
+    setting = ", ".join(str(line[key]) for key in SETTING if pd.notna(line[key]))
     numbers = (MISSING if pd.isna(line[key]) else f"{line[key]:.3f}" for key in NUMBERS)
-    cells = "".join(f"<td>{text}</td>" for text in (*numbers, source, *setting))
+    cells = "".join(f"<td>{text}</td>" for text in (*numbers, source, setting))
     return f'<tr data-group="{group}"><th scope="row">{name}</th>{cells}</tr>'

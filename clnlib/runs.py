@@ -43,7 +43,7 @@ class Run:
     parameters
         Of the training: a `Train` of stage 2 or a `Finetune` of stage 1.
     history
-        One row per epoch.
+        One row per epoch; of stage 2 with the boxes of `watched` rows of validation.
     predictions
         One row per box (stage 2) or image (stage 1) with its part, truth and predictions.
     provenance
@@ -81,6 +81,11 @@ class Run:
     def weights(self) -> Path:
         """The file of the weights that the run ended with (not in a published record)."""
         return self.folder / WEIGHTS
+
+
+def watched(rows: int) -> list[int]:
+    """Which validation boxes a history holds for every epoch, as `val_px1_0` … `val_py2_7`."""
+    return sorted({k * (rows - 1) // 7 for k in range(8)})
 
 
 def is_done(folder: Path) -> bool:

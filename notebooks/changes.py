@@ -50,4 +50,8 @@ changes.styled(numbers)
 from clnbook import folds
 
 each = {name: [[run] for run in group] for name, group in settings.items()}
-folds.styled(each, folds.ONE_PART, changes.RESAMPLES)
+worth = folds.tables(each, resamples=changes.RESAMPLES)
+folds.styled(each, worth, folds.ONE_PART)
+
+# %%
+folds.styled_worth(worth)

@@ -33,4 +33,8 @@ print(f"study {parameters.study}: {len(settings)} settings trained on all five f
 # that see less, each fold's chosen by its own training part.
 
 # %%
-folds.styled(settings)
+numbers = folds.tables(settings)
+folds.styled(settings, numbers)
+
+# %%
+folds.styled_worth(numbers)

@@ -116,9 +116,9 @@ curves = by_heart.curves()
 page(by_heart.table(curves), "How each curve ends; IoU: mean as evaluated; no overlap: share of boxes")
 
 # %% mystnb={"image": {"alt": "Mean IoU against the training step, for 16 images (solid) and 32 (dashed): with 1 \u2212 IoU the curves rise and then stay level at about half, with GIoU they go on rising towards one."}}
-figure, axes = plt.subplots(figsize=(3.5, 2.6), layout="constrained")
-_ = by_heart.draw(curves, axes)
-_ = figure.legend(loc="outside lower center", ncols=2)
+figure, panels = plt.subplots(2, figsize=(3.5, 4.6), layout="constrained", sharex=True)
+by_heart.draw(curves, panels)
+_ = figure.legend(*panels[1].get_legend_handles_labels(), loc="outside lower center", ncols=2)
 
 # %% [markdown]
 # Over a whole data set boxes can be reached in another way: through what is learnt from other boxes of

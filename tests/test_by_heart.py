@@ -9,7 +9,7 @@ from clnbook import by_heart
 
 def small() -> pd.DataFrame:
     """Two curves of two rows."""
-    rows = [("a", 16, loss, step, *values) for loss, each in (
+    rows = [("xception", 16, loss, step, *values) for loss, each in (
         ("iou", [(0.2, 0.5), (0.55, 0.5)]), ("giou", [(0.2, 0.5), (0.9, 0.0)]),
     ) for step, values in zip((20, 40), each, strict=True)]  # fmt: skip
     frame = pd.DataFrame(rows, columns=[*by_heart.CURVE, "step", "IoU", "no overlap"])
@@ -24,18 +24,23 @@ def test_table_is_first_and_last():
 
 
 def test_draw_has_a_line_per_curve():
-    """Each curve's mean IoU against its steps, under its loss's name."""
-    figure, axes = plt.subplots()
-    lines = by_heart.draw(small(), axes).get_lines()
+    """Each curve's mean IoU against its steps, in the panel of its loss, more images dashed."""
+    more = small().assign(images=32)
+    figure, panels = plt.subplots(2)
+    by_heart.draw(pd.concat([small(), more]), panels)
     plt.close(figure)
-    assert [line.get_label().split(",")[0] for line in lines] == ["1 − IoU", "GIoU"]
-    np.testing.assert_allclose(lines[0].get_ydata(), [0.2, 0.55])
+    assert [axes.get_title() for axes in panels] == ["1 − IoU", "GIoU"]
+    for axes, values in zip(panels, ([0.2, 0.55], [0.2, 0.9]), strict=True):
+        few, many = axes.get_lines()
+        np.testing.assert_allclose(few.get_ydata(), values)
+        assert few.get_label() == "CLN-Xception" and many.get_linestyle() == "--"
+        assert few.get_color() == many.get_color()
 
 
 def test_what_the_page_says_of_the_committed_curves():
     """1 − IoU leaves a quarter of the boxes or more untouched; GIoU knows 16 images by heart."""
     ends = by_heart.table(by_heart.curves()).reset_index()
-    own, general = (ends[ends["loss"] == words] for words, _ in by_heart.LOSSES.values())
+    own, general = (ends[ends["loss"] == words] for words in by_heart.LOSSES.values())
     assert len(own) == len(general) > 0
     assert (own["no overlap, last"] > 0.25).all() and (own["IoU"] < 0.6).all()
     few = by_heart.curves().query("loss == 'iou' and images == 16")

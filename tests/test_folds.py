@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from records import changed, run_of
 
-from clnbook import folds, summary, yardsticks
+from clnbook import experts, folds, summary, yardsticks
 from clnlib.metrics.classification import mean_auc
 from clnlib.metrics.localisation import mean_iou
 from clnlib.runs import PREDICTED_BOX, Run
@@ -88,6 +88,10 @@ def test_styled_has_a_row_per_setting():
     """Boxes and seeds are counted, and every yardstick has its difference."""
     (said,) = folds.told(folds.complete(five() + five(1)), resamples=50)
     assert all(name in said for name in ("mean AUC", "mean IoU", *yardsticks.YARDSTICKS.values()))
-    text = folds.styled(folds.complete(five() + five(1)), resamples=50).to_html()
+    settings = folds.complete(five() + five(1))
+    numbers = folds.tables(settings, resamples=50)
+    text = folds.styled(settings, numbers).to_html()
     assert ">150<" in text and ">2<" in text
-    assert all(f"less {name}" in text for name in yardsticks.YARDSTICKS)
+    assert all(f"{name}</th>" in text for name in (experts.AMONG_THEMSELVES, experts.PERFECT))
+    worth = folds.styled_worth(numbers).to_html()
+    assert all(f"less {name}" in worth for name in yardsticks.YARDSTICKS)

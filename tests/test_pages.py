@@ -352,6 +352,14 @@ def test_explore_tells_the_numbers_of_the_pages(small_run):
     assert all(e["pixels"].startswith("data:image/jpeg") for e in examples)
     true = {tuple(round(float(v), 3) for v in row) for row in test[runs.TRUE_BOX].to_numpy()}
     assert all(tuple(e["true"]) in true for e in examples)
+    # After every epoch the boxes of validation; after the kept one they are the record's own.
+    validation = small_run.part("validation")
+    rows = validation.iloc[runs.watched(len(validation))]
+    told, watched = run["learning"], data["watched"][run["split"]]
+    assert len(told["boxes"]) == len(small_run.history) and len(watched) == len(rows)
+    np.testing.assert_allclose([e["true"] for e in watched], rows[runs.TRUE_BOX], atol=6e-4)
+    kept = told["boxes"][told["kept"] - 1]
+    np.testing.assert_allclose(kept, rows[runs.PREDICTED_BOX].clip(0, 1), atol=6e-4)
 
 
 @pytest.mark.slow
@@ -361,4 +369,5 @@ def test_explore_shows_no_radiograph(small_run, tmp_path):
     real = runs.read(folder)
     real = replace(real, parameters=real.train.model_copy(update={"dataset": "nih880"}))
     data = explore.explored([real], resamples=10)
-    assert all(e["pixels"] is None for rows in data["examples"].values() for e in rows)
+    for kind in ("examples", "watched"):
+        assert all(e["pixels"] is None for rows in data[kind].values() for e in rows)

@@ -34,7 +34,7 @@ SETTINGS = {
     "method.md": {"0.001", "0.000001"},  # learning rates of the paper
     "train.py": {"0.001", "0.000001"},
     "losses.py": {"0.001", "0.1"},  # the paper's rate, and the λ of the runs shown
-    "audit.py": {"0.75"},  # an example the cell below computes with
+    "testsets.py": {"0.75"},  # an example the cell below computes with
     "complexity.py": {"0.5"},  # the width of a tolerance, in per cent
     "wilcoxon.py": {"0.05"},  # the level of the tests
 }
@@ -481,11 +481,33 @@ def test_the_explorer_follows_the_reader(site, browser):
         assert all(values in drawn for values in beside if any(v is not None for v in values))
         points = page.locator(".explore-chart path.point").count()
         assert points == sum(v is not None for values in (drawn[2], *drawn[5:]) for v in values)
-        told = page.locator(".explore-examples figcaption").all_inner_texts()
+        told = page.locator(".explore-examples.shown figcaption").all_inner_texts()
         assert told and all(study["findings"][0] in text for text in told)
-        images = page.locator(".explore-examples image").count()
+        images = page.locator(".explore-examples.shown image").count()
         assert images == (len(told) if drawn_images else 0)
     assert not troubles
+
+
+@pytest.mark.slow
+def test_the_explorer_shows_a_box_learn(site, browser):
+    """The slider's epoch decides where validation's boxes lie; older records have no slider."""
+    page, troubles = _open(browser, site, 1280, "light")
+    page.goto((site / "explore.html").as_uri())
+    data = page.evaluate("window.clnExplore")
+    assert not all(run["learning"] for study in data.values() for run in study["runs"])
+    study = data["phantom"]
+    label = page.inner_text(".explore-numbers caption")
+    told = next(run["learning"] for run in study["runs"] if run["label"] == label)
+    drawn = page.locator(".explore-learning rect.network")
+    for epoch in (told["kept"], len(told["boxes"])):
+        page.fill("input[name=epoch]", str(epoch))
+        boxes = [b for b in told["boxes"][epoch - 1] if b[2] > b[0] and b[3] > b[1]]
+        lefts = drawn.evaluate_all("(all) => all.map((r) => Number(r.getAttribute('x')))")
+        assert lefts == pytest.approx([100 * b[0] for b in boxes])
+        assert f"epoch {epoch} of {len(told['boxes'])}" in page.inner_text(".explore-learning p")
+    page.select_option("select[name=study]", "nih880-xception")
+    assert page.locator("input[name=epoch]").is_hidden()
+    assert page.locator(".explore-learning").is_hidden() and not troubles
 
 
 @pytest.mark.slow

@@ -132,6 +132,24 @@
         said("network", box), html("br"), said("blind box", rows.blind)));
   }
 
+  /* How the boxes of validation moved: after each epoch, where the record has it. */
+  function learning(study, run, t) {
+    const told = run.learning, slider = field("epoch");
+    const part = root.querySelector(".explore-learning");
+    slider.parentElement.hidden = part.hidden = !told;
+    if (!told) return;
+    slider.max = told.boxes.length;
+    if (slider.dataset.run !== run.label) slider.value = told.kept; // another run begins at its kept epoch
+    slider.dataset.run = run.label;
+    const at = Number(slider.value);
+    field("e").value = at;
+    slider.setAttribute("aria-valuetext", `epoch ${at} of ${told.boxes.length}`);
+    part.querySelector("p").textContent = `Boxes of validation after epoch ${at} of ${told.boxes.length}; `
+      + `the weights of epoch ${told.kept} were kept. Move the slider to see them learn.`;
+    part.querySelector(".explore-examples").replaceChildren(
+      ...study.watched[run.split].map((rows, k) => example(rows, told.boxes[at - 1][k], t)));
+  }
+
   const FIELDS = ["study", "backbone", "lam", "run", "beside", "finding", "threshold"];
 
   /* The address holds the choice: runs by their names, for their order may change. */
@@ -187,8 +205,9 @@
     const mean = finding === study.findings.length - 1;
     const shown = mean ? all.filter(([rows], k) => k === all.findIndex(([r]) => r.finding === rows.finding))
       : all.filter(([rows]) => rows.finding === name);
-    root.querySelector(".explore-examples")
+    root.querySelector(".explore-examples.shown")
       .replaceChildren(...shown.map(([rows, box]) => example(rows, box, t)));
+    learning(study, run, t);
     keep(study);
   }
 

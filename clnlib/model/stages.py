@@ -91,7 +91,9 @@ def _validate_cln(p: Train, model: Any, feed: Feed) -> loop.Logs:
     }
     means = {f"val_{k}": float(ops.convert_to_numpy(v).mean()) for k, v in each.items()}
     loss = p.lam * means["val_finding_loss"] + (1 - p.lam) * means["val_box_loss"]
-    return means | {"val_loss": loss, "val_box_spread": float(box.std(axis=0).min())}
+    seen = pd.DataFrame(box[runs.watched(len(box))], columns=runs.PREDICTED_BOX, dtype=float)
+    boxes = {f"val_{name}_{k}": v for name, each in seen.items() for k, v in each.items()}
+    return means | {"val_loss": loss, "val_box_spread": float(box.std(axis=0).min())} | boxes
 
 
 def _columns_cln(out: Any, findings: tuple[str, ...]) -> dict[str, NDArray[Any]]:
