@@ -25,6 +25,7 @@ SITE = (
     "wilcoxon",
     "losses",
     "complexity",
+    "benchmarks",
 )  # pages of no study
 TELLING = ("index", "report", "leaderboard")  # those of them that tell of every study's records
 EXECUTED = Path("build/notebooks")  # in the checkout: notebooks as papermill leaves them

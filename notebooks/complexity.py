@@ -1,5 +1,5 @@
 # %% [markdown]
-# # Complexity: Figure 1 and Table 3
+# # Parameters and operations: Figure 1 and Table 3
 #
 # Sections 2.2 and 4 and Table 3 of the paper: how large the six networks are and what one image costs.
 # They are built anew here, counted and timed; no record is needed. The study named below only

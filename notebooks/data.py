@@ -1,5 +1,5 @@
 # %% [markdown]
-# # Data card
+# # The images and boxes
 #
 # ChestX-ray14 holds 112,120 frontal radiographs of 30,805 patients with labels read from reports by
 # a program (Wang et al. 2017). A radiologist drew boxes on a few of them, and these boxes are all

@@ -1,5 +1,5 @@
 # %% [markdown]
-# # The ledger
+# # Every claim: the ledger
 #
 # Every claim of {doc}`the audit <audit>`, in the paper's order: the verdict, where it stands, its words, what is
 # printed and what comes out, and a note. A row opens on what the claim says in plain words, what the

@@ -1,5 +1,5 @@
 # %% [markdown]
-# # Why this book has an IoU loss of its own
+# # The loss, and why this book has its own
 #
 # Eq. 3 of the paper: the box loss is 1 − IoU. Its implementation is not stated. The ready-made IoU
 # losses for Keras are KerasCV's, whose last release, 0.9.0, still installs, and we should have liked

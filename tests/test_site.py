@@ -39,6 +39,7 @@ SETTINGS = {
     "wilcoxon.py": {"0.05"},  # the level of the tests
 }
 NUMBER = r"\d+\.\d+"
+TALLEST = 20_000  # pixels of a page on a phone
 LIST = rf"{NUMBER}(?:(?:,| and| to|, and) {NUMBER})*"
 NO_RESULT = (  # what may stand in prose besides: references, versions, thresholds
     rf"[Ss]ections?\s(?:\d\.)?{LIST}(?:\.\d)?",
@@ -425,19 +426,24 @@ def test_a_pdf_is_printed(browser, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 390])
-def test_every_page_in_a_browser(site, browser, width, theme):
+def test_every_page_in_a_browser(site, browser, theme):
     """Whole, quiet, self-contained and accessible, on a desk and in the hand, by day and night."""
-    page, troubles = _open(browser, site, width, theme)
+    page, troubles = _open(browser, site, 1280, theme)
     for name in _html(site):
         page.goto((site / name).as_uri())
         page.wait_for_load_state("load")
         assert page.evaluate("document.documentElement.dataset.theme") == theme
-        if page.evaluate("document.documentElement.scrollWidth") > width:
-            troubles.append(f"{name}: wider than {width} pixels")
         if page.evaluate("[...document.images].some(i => i.complete && !i.naturalWidth)"):
             troubles.append(f"{name}: a picture is missing")
-        troubles += [f"{name}: {rule}: {element}" for rule, element in sorted(_violations(page))]
+        for width in (1280, 390):
+            page.set_viewport_size({"width": width, "height": 900})
+            if page.evaluate("document.documentElement.scrollWidth") > width:
+                troubles.append(f"{name}: wider than {width} pixels")
+            found = sorted(_violations(page))
+            troubles += [f"{name}, {width}: {rule}: {element}" for rule, element in found]
+        if (height := page.evaluate("document.documentElement.scrollHeight")) > TALLEST:
+            troubles.append(f"{name}: {height} pixels high on a phone")
+        page.set_viewport_size({"width": 1280, "height": 900})
     assert not troubles, "\n".join(troubles)
 
 
