@@ -127,6 +127,8 @@ def _fold(cell: Any) -> None:
     is_long = cell.cell_type == "code" and len(cell.source.splitlines()) > CALLS
     if prompt or (is_long and not {"remove-input", "remove-cell"} & {*tags}):
         tags, shown = [*tags, "hide-input"], shown | {"code_prompt_show": prompt or "Code"}
+    if "injected-parameters" in tags:  # of a path, the file's name: as in a published record
+        cell.source = re.sub(r"""(["'])/[^"'\n]*/([^"'/\n]+)\1""", r"\1\2\1", cell.source)
     kept = {"mystnb": shown, "tags": tags}
     cell.metadata = _dict({name: value for name, value in kept.items() if value})
 

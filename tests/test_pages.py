@@ -78,6 +78,13 @@ def test_a_page_names_no_folder_of_a_machine(tmp_path, monkeypatch):
     assert not table.exists()
 
 
+def test_given_paths_are_shown_by_name(tmp_path):
+    """Where a given file lay on one machine is left out of a page's parameters."""
+    source = "weights = \"/data/our weights/w.h5\"\nstudy = 'a'"
+    file = _executed(tmp_path / "x.ipynb", tags=["injected-parameters"], source=source)
+    assert pages.page(file, "x").cells[1].source == "weights = \"w.h5\"\nstudy = 'a'"
+
+
 def test_a_page_has_no_machine_talk(tmp_path):
     """papermill's times and paths and stderr go; results, plain ones too, and their words stay."""
     v4 = nbformat.v4
