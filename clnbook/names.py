@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 from clnbook.published import LAMBDAS, RECIPE, VARIANTS
+from clnlib.defaults import PAPER
 from clnlib.runs import Run
 
 
@@ -45,13 +46,14 @@ def by_split(runs: Sequence[Run]) -> dict[str, Run]:
 
 
 def paper_runs(runs: Sequence[Run]) -> list[Run]:
-    """Each backbone's run nearest the paper: its λ, patients apart, from stage 1, its recipe."""
+    """Each backbone's run nearest the paper: its λ, patients apart, stage 1, size, recipe."""
 
-    def nearness(run: Run) -> tuple[bool, bool, bool, int]:
+    def nearness(run: Run) -> tuple[bool, bool, bool, bool, int]:
         p = run.train
         kept = sum(getattr(p, name) == value for name, value in RECIPE.items())
         apart = p.protocol == "patient"
-        return p.lam == LAMBDAS.get(p.backbone), apart, is_stage1(p.weights), kept
+        staged, sized = is_stage1(p.weights), p.size == PAPER["image_size"]
+        return p.lam == LAMBDAS.get(p.backbone), apart, staged, sized, kept
 
     return [max(peers, key=nearness) for peers in grouped(runs, "backbone").values()]
 
@@ -156,6 +158,7 @@ _SAID: dict[tuple[str, object], str] = {
 _WORDS: dict[str, Callable[..., str]] = {
     "lam": "λ = {:g}".format,
     "protocol": "{} split".format,
+    "image_size": "{} pixels".format,
     "weights": start,
     "bn_momentum": "BatchNorm momentum {}".format,
     "augment": "augmented".format,

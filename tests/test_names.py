@@ -123,6 +123,14 @@ def test_a_stage_1_on_fewer_images_is_another_start():
     assert names.is_stage1(whole) and names.is_stage1(fewer) and not names.is_stage1("imagenet")
 
 
+def test_paper_runs_prefer_the_papers_size():
+    """Of two runs of one λ the one with 224 pixels is shown, and the names say the pixels."""
+    runs = [run_of(str(size), image_size=size) for size in (80, 224)]
+    assert [run.folder.name for run in names.paper_runs(runs)] == ["224"]
+    ours = "CLN-CheXNet, λ = 0.4"
+    assert names.labels(runs) == [f"{ours}, 80 pixels", f"{ours}, 224 pixels"]
+
+
 def test_paper_runs():
     """One run per backbone: the λ of the paper where the study has it, else the first."""
     runs = [
