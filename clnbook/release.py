@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from clnbook import names, summary, yardsticks
+from clnbook import changes, names, summary, yardsticks
 from clnbook.publish import published
 from clnbook.style import cell, change
 from clnbook.summary import NETWORK
@@ -159,7 +159,7 @@ def _card(run: Run, made: Run, candidates: Sequence[Run]) -> str:
     ]
     rows = run.part("train")
     return CARD.format(
-        name=names.labels([run], candidates)[0],
+        name=f"{changes.described(run)}, seed {run.train.seed}",
         study=run.parameters.study,
         run=run.folder.name,
         findings=len(run.findings),

@@ -104,7 +104,7 @@ _ = axes.set(xlim=(0, 1), title="share of boxes without gradient")
 #
 # A box that the predicted one does not touch has no gradient of 1 − IoU at any later step either. The
 # plainest test: 16 real images of one box each, shown again and again (128 pixels, box head in pixels, its
-# bias at the mean box, each backbone at its λ; MobileNetV3Small and Xception from ImageNet, the others from
+# bias at the mean box, each backbone at its λ; MobileNetV3Small from ImageNet, the others from
 # nothing). Any network should know them in the end. The findings they do know. With 1 − IoU, the paper's
 # loss, MobileNetV3Small learns the boxes that the mean box touched, and the others stay out of reach: none of
 # them is touched in 800 steps. With GIoU nearly all are reached at once, and every backbone that was tried
