@@ -136,7 +136,7 @@
   function learning(study, run, t) {
     const told = run.learning, slider = field("epoch");
     const part = root.querySelector(".explore-learning");
-    slider.parentElement.hidden = part.hidden = !told;
+    part.hidden = !told;
     if (!told) return;
     slider.max = told.boxes.length;
     if (slider.dataset.run !== run.label) slider.value = told.kept; // another run begins at its kept epoch
@@ -213,7 +213,7 @@
 
   begin();
   recall();
-  form.addEventListener("input", draw);
+  root.addEventListener("input", draw); // the slider of epochs stands beside its boxes, outside the form
   window.addEventListener("hashchange", () => { recall(); draw(); });
   new MutationObserver(draw).observe(document.documentElement, { attributeFilter: ["data-theme"] });
   draw();
