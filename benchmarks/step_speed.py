@@ -60,7 +60,7 @@ def main() -> None:
         line |= {
             f"{way} / {KERAS}": min(told[way])[0] / min(told[KERAS])[0] for way in given.ways[1:]
         }
-        line |= {f"{way}, weights": min(told[way])[1] for way in given.ways}
+        line |= {f"{way}, weights": str(min(told[way])[1]) for way in given.ways}
         lines[backbone, precision] = line
         print(backbone, precision, line, file=sys.stderr, flush=True)
     print(pd.DataFrame(lines).T.to_string(float_format="{:.2f}".format))

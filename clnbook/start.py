@@ -125,10 +125,10 @@ def on_real(runs: Sequence[Run], resamples: int = bootstrap.RESAMPLES) -> str:
 
 
 def about_conclusions(table: pd.DataFrame) -> str:
-    """The claims of `ledger.compute` that differ and bear a conclusion, each with its row."""
+    """The claims that differ and bear a conclusion, in the paper's words, each with its row."""
     rows = table[table["verdict"].isin(ACCUSING) & (table["changes"] == "a conclusion")]
     return "; ".join(
-        f'“{row.claim}” (<a href="ledger.html#{row.id}">its row</a>)'
+        f'“{row.quote}” (<a href="ledger.html#{row.id}">its row</a>)'
         for row in rows.drop_duplicates("issue").itertuples()
     )
 

@@ -6,8 +6,11 @@
 # little: another machine has another one.
 
 # %%
+from html import escape
+
 import matplotlib.pyplot as plt
 import pandas as pd
+from IPython.display import HTML, display
 
 from clnbook import style
 from clnlib import paths
@@ -17,15 +20,18 @@ FOLDER = paths.CHECKOUT / "benchmarks"
 
 
 def told(name):
-    """What a benchmark printed."""
-    print((FOLDER / f"{name}.txt").read_text(encoding="utf-8").rstrip())
+    """What a benchmark printed, its lines as they are."""
+    text = escape((FOLDER / f"{name}.txt").read_text(encoding="utf-8").rstrip())
+    display(HTML(f'<pre class="printed" tabindex="0">{text}</pre>'))
 
 
 # %% [markdown]
 # ## A training step, beside PyTorch
 #
 # The product's step (Keras on TensorFlow) against the same network of timm: milliseconds, and by how many
-# times PyTorch takes longer; above one the product is faster.
+# times PyTorch takes longer; above one the product is faster. On this processor the two are close in single
+# precision, and PyTorch is the faster one in half precision. *Weights* are those that train: timm's ResNet50V2
+# and InceptionV3 differ a little in theirs.
 
 # %%
 told("step-speed")
@@ -48,8 +54,9 @@ told("memory-speed")
 # %% [markdown]
 # ## The whole data set
 #
-# Stage 1 on as many images as NIH has without boxes: links with NIH's names to drawn radiographs, 64 pixels,
-# two epochs of MobileNetV3Small. Memory and time of every step should grow no faster than the images.
+# Stage 1 on more and more images: links with NIH's names to drawn radiographs, 64 pixels, two epochs of
+# MobileNetV3Small. Memory and time of every step should grow no faster than the images. The script goes to
+# all that NIH has without boxes; the numbers here do not yet.
 
 # %% mystnb={"image": {"alt": "Two panels against the number of images, both axes logarithmic: seconds of each step, which rise in straight lines, and the largest memory of each step. The numbers are in the table below."}}
 scale = pd.read_csv(FOLDER / "scale.csv")

@@ -5,7 +5,9 @@
 # each time. Which change moves the findings, and which the boxes?
 #
 # Means are over findings, then over seeds; intervals are 95 % over patients and seeds, both drawn again. Of
-# twenty changes one differs by chance alone: Holm's adjustment counts that in.
+# twenty changes one differs by chance alone: Holm's adjustment counts that in. Seeds are drawn for each setting
+# by itself. A change that acts only after the epoch whose weights are kept leaves the runs as they are: its
+# line has the recipe's numbers.
 
 # %% tags=["parameters"]
 study: str = "phantom"  # name of a study under runs/ or results/, or its folder
