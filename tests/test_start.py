@@ -98,5 +98,5 @@ def test_about_conclusions_names_each_point_once():
     ids = re.findall(r'href="ledger\.html#([\w-]+)"', text)
     assert len(ids) == points
     told = table.set_index("id").loc[ids]
-    assert all(claim in text for claim in told["claim"])
+    assert all(f"“{quote}”" in text for quote in told["quote"])
     assert not set(told["verdict"]) & {"reproduced"}
