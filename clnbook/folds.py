@@ -164,12 +164,13 @@ def styled(
                 for _, q, v, _, low, high in numbers[name][own].to_numpy()
             },
         }
-    first = next(iter(settings.values()))[0]
-    rows = pd.concat([run.part("test") for run in first], ignore_index=True)
-    ceilings = experts.bounds(rows, first[0].findings)[[AUC, MEAN_IOU, *FEW]]
-    ceilings.columns = pd.Index([AUC, MEAN_IOU, *(f"T = {t:g}" for t in FEW)])
-    for name, line in ceilings.iterrows():
-        lines[str(name)] = {q: cell(value, digits=3) for q, value in line.items()}
+    if settings:
+        first = next(iter(settings.values()))[0]
+        rows = pd.concat([run.part("test") for run in first], ignore_index=True)
+        ceilings = experts.bounds(rows, first[0].findings)[[AUC, MEAN_IOU, *FEW]]
+        ceilings.columns = pd.Index([AUC, MEAN_IOU, *(f"T = {t:g}" for t in FEW)])
+        for name, line in ceilings.iterrows():
+            lines[str(name)] = {q: cell(value, digits=3) for q, value in line.items()}
     return page(
         pd.DataFrame.from_dict(lines, orient="index"),
         f"{boxes}: means over findings, then over seeds, with 95 % intervals over patients and "

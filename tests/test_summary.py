@@ -107,7 +107,7 @@ def test_overview():
 def test_by_kept_epoch():
     """A row per epoch that a record holds, with its test numbers; an older record has none."""
     run = runs.study(str(RESULTS / "phantom"), "*mobile*lam0.4*")[0]
-    old = runs.study(str(RESULTS / "nih880-pilot"), "*lam0.1*")[0]
+    old = runs.study(str(RESULTS / "nih880-pilot"), "*lam0.1*cda6f0ef")[0]
     got = summary.by_kept_epoch([run, old])
     assert set(got["kept"]) == set(summary.KEPT.values()) and got["run"].nunique() == 1
     best = got.set_index("kept").loc[summary.KEPT["best"]]
