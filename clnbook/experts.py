@@ -1,6 +1,6 @@
 """How well radiologists' boxes agree, and what a perfect network can reach: the ceilings.
 
-Serves the pages `localisation` and `baselines`. A box head learns from a radiologist's boxes; where
+Serves every page that shows a ceiling. A box head learns from a radiologist's boxes; where
 a second radiologist would draw others, no network can be expected to draw the first one's.
 `printed/README.md` says where the overlaps come from.
 """

@@ -78,10 +78,8 @@ class Study(Parameters):
         for values in self._combinations():
             word, dash, number = str(values.get("weights")).partition("-")
             if word == "stage1":
-                fewer = {"train_images": number} if dash else {}
-                backbone = values["backbone"]
-                own = {"backbone": backbone, **fewer}
-                found[backbone, values["weights"]] = self._stage1(own)
+                own = {"backbone": values["backbone"]} | ({"train_images": number} if dash else {})
+                found[values["backbone"], values["weights"]] = self._stage1(own)
         return found
 
     def _combinations(self) -> list[dict[str, Any]]:

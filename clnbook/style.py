@@ -103,6 +103,11 @@ def page(frame: pd.DataFrame, caption: str) -> Page:
     return styler.format(_shown, na_rep=MISSING).set_table_styles(styles)
 
 
+def worded(frame: pd.DataFrame, caption: str = "") -> Page:
+    """A `page` of a frame whose columns have Python names: their heads are words."""
+    return page(frame.rename(columns=lambda name: name.replace("_", " ")), caption)
+
+
 def _said_once(frame: pd.DataFrame) -> tuple[pd.DataFrame, str]:
     """A frame whose rows' names of runs lack what all of them say, and that."""
     heads = frame.index.get_level_values(0)

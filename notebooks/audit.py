@@ -41,13 +41,8 @@ findings = main_findings.compute(claims, explained)
 print(f"{len(claims)} statements, {claims['issue'].nunique()} different claims")
 
 
-def shown(table, caption=""):
-    """A table with words for heads."""
-    return style.page(table.rename(columns=lambda name: name.replace("_", " ")), caption)
-
-
 # %%
-shown(ledger.meanings(claims), "The six verdicts").format(precision=0)
+style.worded(ledger.meanings(claims), "The six verdicts").format(precision=0)
 
 # %% mystnb={"image": {"alt": "Bars: number of claims by verdict; most are reproduced."}}
 figure, axes = plt.subplots(figsize=(3.5, 1.5), layout="constrained")
@@ -57,7 +52,7 @@ _ = ledger.draw_summary(ledger.summary(claims), axes)
 # Where a number or the wording differs: how many points that makes, and what they change in the paper.
 
 # %%
-shown(ledger.issues(claims), "Points by what they change")
+style.worded(ledger.issues(claims), "Points by what they change")
 
 # %% [markdown]
 # ## The findings that matter most
@@ -162,7 +157,7 @@ _ = blind.draw_share_beaten(blind.share_beaten(beside), axes)
 # few the pairs are. {doc}`Its significance tests <wilcoxon>` has every p.
 
 # %%
-shown(claims_tally(auc))
+style.worded(claims_tally(auc))
 
 # %% [markdown]
 # Table 1 at each T alone, CLN-CheXNet against each method, legible rows:
@@ -177,7 +172,7 @@ styled_by_threshold(accuracy_by_threshold(), "Table 1: exact p at each T alone")
 # public re-implementation with a split of its own, 70/10/20, has seen these shares of the boxed images:
 
 # %%
-shown(leakage.public_splits()).format("{:.0%}")
+style.worded(leakage.public_splits()).format("{:.0%}")
 
 # %% [markdown]
 # Every claim, with its arithmetic and the line of code that computed it: {doc}`ledger`.

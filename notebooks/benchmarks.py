@@ -1,9 +1,9 @@
 # %% [markdown]
 # # What it costs: time, memory, endurance
 #
-# Ratios against a peer in the same run, each under the machine it was made on; `benchmarks/` in the
-# repository has the scripts, and `bash benchmarks/run.sh` makes the numbers again. A time by itself says
-# little: another machine has another one.
+# Where there is a peer, a ratio against it in the same run: a time by itself says little, another machine has
+# another one. `benchmarks/` in the repository has the scripts, and `bash benchmarks/run.sh` makes the tables
+# of speed and size again, each under the machine it was made on.
 
 # %%
 from html import escape

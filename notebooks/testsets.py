@@ -19,11 +19,6 @@ from clnbook import style
 plt.rcParams.update(style.rc())
 
 
-def shown(table, caption=""):
-    """A table with words for heads."""
-    return style.page(table.rename(columns=lambda name: name.replace("_", " ")), caption)
-
-
 # %% mystnb={"image": {"alt": "A panel per finding: the numbers of test boxes that each of the six variants admits as points, with a dotted line at a fifth of the boxes; hardly a number is common to all variants."}}
 sizes = {name: testsets.admissible(name) for name in testsets.variants()}
 figure, grid = plt.subplots(4, 2, figsize=(7, 7), layout="constrained", sharex=True, sharey=True)
@@ -36,7 +31,7 @@ testsets.draw_admissible(sizes, testsets.fifth(), grid)
 # cell be rounded in its own way.
 
 # %%
-shown(robustness.conventions())
+style.worded(robustness.conventions())
 
 # %% [markdown]
 # Under "twice", the totals that each variant admits. 197 is 20 % of the 984 boxes, 176 of the 880
@@ -44,7 +39,7 @@ shown(robustness.conventions())
 # every legible cell and mean, and *near totals*, how many boxes they have.
 
 # %%
-shown(testsets.totals())
+style.worded(testsets.totals())
 
 # %% [markdown]
 # Three rows are left out though their printed mean fits their cells: two for a damaged label, one
@@ -52,14 +47,14 @@ shown(testsets.totals())
 # admits 197 boxes with the row as printed.
 
 # %%
-shown(robustness.left_out(), "Rows left out whose mean fits")
+style.worded(robustness.left_out(), "Rows left out whose mean fits")
 
 # %% [markdown]
 # Whether one size fits all variants. `misread`: how many of the legible cells would at least have to
 # be other than they read for one size to fit them all.
 
 # %%
-shown(testsets.common())
+style.worded(testsets.common())
 
 # %% [markdown]
 # The same if any one cell of a column may read anything, and if every cell may have been rounded in
@@ -79,7 +74,7 @@ print(f"any rounding, cell by cell: {none} of 8 findings have no common size")
 # rows, whose printed means fit their cells, can hide few.
 
 # %%
-shown(robustness.null_simulation()).format("{:.2f}")
+style.worded(robustness.null_simulation()).format("{:.2f}")
 
 # %% [markdown]
 # What could explain it. Each row is simulated; χ² is the distance of the six sets of sizes from 20 % of
@@ -91,7 +86,7 @@ shown(robustness.null_simulation()).format("{:.2f}")
 # independent errors are a little too low.
 
 # %%
-shown(explanations.explanations()).format({"probability": "{:.1g}"}, na_rep="–")
+style.worded(explanations.explanations()).format({"probability": "{:.1g}"}, na_rep="–")
 
 # %% [markdown]
 # ## What such class sizes mean
@@ -108,11 +103,11 @@ _ = uncertainty.draw_wilson(cells[cells["T"] == 0.7], axes)
 # sets of 20 % of the boxes; less, if one test set was shared, as the text says):
 
 # %%
-shown(uncertainty.detectable_difference().to_frame().T).format("{:.2f}")
+style.worded(uncertainty.detectable_difference().to_frame().T).format("{:.2f}")
 
 # %% [markdown]
 # What the best of the variants gains by being picked, were they all equally good; *p spread* is how
 # often equals spread as far as the printed means do.
 
 # %%
-shown(uncertainty.best_of_equals()).format(precision=3).format_index(precision=1)
+style.worded(uncertainty.best_of_equals()).format(precision=3).format_index(precision=1)

@@ -512,6 +512,10 @@ def test_the_explorer_shows_a_box_learn(site, browser):
         lefts = drawn.evaluate_all("(all) => all.map((r) => Number(r.getAttribute('x')))")
         assert lefts == pytest.approx([100 * b[0] for b in boxes])
         assert f"epoch {epoch} of {len(told['boxes'])}" in page.inner_text(".explore-learning p")
+    page.fill("input[name=epoch]", "2")
+    again, _ = _open(browser, site, 1280, "light")
+    again.goto(page.url)
+    assert again.input_value("input[name=epoch]") == "2"
     page.select_option("select[name=study]", "nih880-xception")
     assert page.locator("input[name=epoch]").is_hidden()
     assert page.locator(".explore-learning").is_hidden() and not troubles

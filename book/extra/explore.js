@@ -150,7 +150,7 @@
       ...study.watched[run.split].map((rows, k) => example(rows, told.boxes[at - 1][k], t)));
   }
 
-  const FIELDS = ["study", "backbone", "lam", "run", "beside", "finding", "threshold"];
+  const FIELDS = ["study", "backbone", "lam", "run", "beside", "finding", "threshold", "epoch"];
 
   /* The address holds the choice: runs by their names, for their order may change. */
   function keep(study) {
@@ -164,12 +164,13 @@
   function recall() {
     const words = new URLSearchParams(location.hash.slice(1));
     for (const name of FIELDS) {
-      const [study] = chosenRun();
+      const [study, run] = chosenRun();
       const text = words.get(name);
       const index = study.runs.findIndex((r) => r.label === text);
       const value = ["run", "beside"].includes(name) ? String(index) : text;
       const options = [...(field(name).options || [{ value }])].map((option) => option.value);
       if (text && options.includes(value)) field(name).value = value;
+      if (text && name === "epoch") field(name).dataset.run = run.label;
     }
   }
 
