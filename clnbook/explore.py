@@ -45,10 +45,10 @@ def explored(study: Sequence[Run], resamples: int = RESAMPLES) -> dict[str, Any]
         For JSON, numbers rounded to three decimals and None for what is missing: `thresholds`;
         `findings`, the mean last; `runs`, as `_run` has them; `experts`, the radiologists'
         agreement, None where the findings are not the paper's; `paper`, by backbone the printed
-        variant's accuracy, both findings by T; `examples`, by split, per box its
-        `finding`, `true` and `blind` box (relative `xyxy`) and `pixels`, a data address, which
-        only drawn images have; `watched`, by split the same of the validation boxes whose
-        prediction after every epoch a run has in `learning`.
+        variant's accuracy, both findings by T, and `paperAuc`, its areas; `examples`, by split,
+        per box its `finding`, `true` and `blind` box (relative `xyxy`) and `pixels`, a data
+        address, which only drawn images have; `watched`, by split the same of the validation
+        boxes whose prediction after every epoch a run has in `learning`.
     """
     findings = [*dict.fromkeys(f for run in study for f in run.findings), MEAN]
     splits = names.by_split(study)
@@ -66,6 +66,7 @@ def explored(study: Sequence[Run], resamples: int = RESAMPLES) -> dict[str, Any]
         "runs": lines,
         "experts": _experts(findings),
         "paper": {run.parameters.backbone: _printed(run, findings) for run in study},
+        "paperAuc": {run.parameters.backbone: _printed_auc(run, findings) for run in study},
         "examples": examples,
         "watched": watched,
     }
@@ -101,6 +102,12 @@ def _printed(run: Run, findings: Sequence[str]) -> Any:
     cells = rows.set_index(["finding", "T"])["value"].astype(float)
     every = pd.MultiIndex.from_product([findings, THRESHOLDS])
     return _numbers(cells.reindex(every).to_numpy().reshape(len(findings), len(THRESHOLDS)))
+
+
+def _printed_auc(run: Run, findings: Sequence[str]) -> Any:
+    """Table 2's areas of the variant with a run's backbone, a finding each."""
+    rows = published.of_variant(published.table2(), run.parameters.backbone, run.findings)
+    return _numbers(rows.set_index("finding")["value"].astype(float).reindex(findings).to_numpy())
 
 
 def _shown(run: Run) -> pd.DataFrame:

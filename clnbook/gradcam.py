@@ -17,7 +17,7 @@ from clnbook.style import Page, cells, page
 from clnbook.summary import BLIND_BOX, interval, resampled
 from clnlib.metrics import bootstrap
 from clnlib.metrics.boxes import iou
-from clnlib.metrics.localisation import PAPER, box_iou, given_finding, samples
+from clnlib.metrics.localisation import PAPER, THRESHOLDS, box_iou, given_finding, samples
 from clnlib.parameters import Conventions
 from clnlib.runs import PREDICTED_BOX, TRUE_BOX, Run
 
@@ -123,8 +123,27 @@ def styled_curves(table: pd.DataFrame, title: str) -> Page:
     """`curves` as a table: a row per series, a column per T."""
     texts = table.assign(cell=cells(table))
     wide = texts.pivot(index="series", columns="T", values="cell").loc[table["series"].unique()]
-    caption = f"{title}: mean IoU accuracy on test, with 95 % intervals over patients"
+    caption = (
+        f"{title}: mean IoU accuracy on test, with 95 % intervals over patients; the paper's are "
+        "of its own real radiographs"
+    )
     return page(wide.rename(columns="T = {:g}".format).rename_axis(None, axis=1), caption)
+
+
+def told(table: pd.DataFrame) -> str:
+    """What `curves` say at T = 0.1, where the paper prints numbers, as sentences."""
+    at = table[table["T"] == THRESHOLDS[0]].set_index("series")
+    texts = pd.Series(cells(at), at.index)
+    said = [f"the box head finds {texts[HEAD]} of the boxes"]
+    maps = at.loc[at.index.isin([f"CAM {method}" for method in METHODS[:-1]]), "value"]
+    if len(maps):  # the last rule, left out, knows the true box
+        said.append(f"the best rule for heat maps ({maps.idxmax()}) {texts[maps.idxmax()]}")
+    said.append(f"a box that is told the finding and never sees the image {texts[BLIND_BOX]}")
+    head, *printed = published.GRADCAM.values()
+    return (
+        f"At T = {THRESHOLDS[0]} {', '.join(said)}. The paper, of real radiographs: {head} by the "
+        f"head, {max(printed)} by heat maps."
+    )
 
 
 def beside_the_head(run: Run, frame: pd.DataFrame) -> pd.DataFrame:

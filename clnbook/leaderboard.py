@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from clnbook import blind_boxes, experts, names, published
+from clnbook import blind_boxes, changes, experts, names, published
 from clnbook.style import MISSING
 from clnbook.summary import AUC, MEAN_IOU
 from clnlib.metrics.classification import mean_auc
@@ -37,14 +37,29 @@ def compute(studies: Mapping[str, Sequence[Run]]) -> pd.DataFrame:
     DataFrame
         `group` (`DRAWN`, `REAL`, `PRINT`, `BOUND`), `name`, `study` ("" but for runs), `SETTING`
         (NaN but for runs), then `NUMBERS`: mean AUC, mean IoU, IoU accuracy at each T, means over
-        findings; NaN where there is none.
+        findings; NaN where there is none. Kinds follow each other, each by mean IoU, then AUC.
     """
     runs = [(study, run) for study, each in studies.items() for run in each]
-    labels = [label for each in studies.values() for label in names.labels(each)]
+    labels = [label for each in studies.values() for label in _labels(each)]
     rows = [_run(label, study, run) for label, (study, run) in zip(labels, runs, strict=True)]
     first = next(run for _, run in runs if run.train.protocol == "patient")
     table = pd.DataFrame([*rows, *_bounds(first), *_printed()])
-    return table[["group", "name", "study", *SETTING, *NUMBERS]]
+    kinds = [table[table["group"] == group] for group in (REAL, BOUND, PRINT, DRAWN)]
+    best = [rows.sort_values([MEAN_IOU, AUC], ascending=False) for rows in kinds]
+    return pd.concat(best, ignore_index=True)[["group", "name", "study", *SETTING, *NUMBERS]]
+
+
+def _labels(runs: Sequence[Run]) -> list[str]:
+    """Names of runs; where all differ in one thing from one recipe, by that thing."""
+    if len(runs) < 2 or changes.recipe([run.train for run in runs]) is None:
+        return names.labels(runs)
+    named = {}
+    for setting, group in changes.settings(runs).items():
+        for run in group:
+            (first,) = names.labels([run])  # the variant and its λ
+            words = [first] if setting in first else [first, setting]
+            named[id(run)] = ", ".join([*words, f"seed {run.train.seed}"])
+    return [named[id(run)] for run in runs]
 
 
 def _run(label: str, study: str, run: Run) -> Line:

@@ -164,5 +164,5 @@ _WORDS: dict[str, Callable[..., str]] = {
     "augment": "augmented".format,
     "learning_rate": "rate {}".format,
     "patience": "patience {}".format,
-    "box_unit": "{} units".format,
+    "box_unit": lambda unit: f"{unit.removesuffix('s')} units",
 }

@@ -204,22 +204,30 @@ def of_old_unit(study: Sequence[Run], method: str) -> str:
 
 def foot(app: Any, name: str, template: str, context: dict[str, Any], tree: Any) -> None:
     """Say below every page which version it shows, and how to cite it."""
-    context["theme_extra_footer"] = version_and_citation()
+    address = app.config.html_theme_options.get("repository_url", "")
+    context["theme_extra_footer"] = version_and_citation(address)
 
 
 @functools.cache
-def version_and_citation() -> str:
-    """Version, commit, licence and a folded BibTeX entry, in HTML, from `CITATION.cff` and git."""
+def version_and_citation(address: str = "") -> str:
+    """Version, commit, licence and a folded BibTeX entry, in HTML, from `CITATION.cff` and git.
+
+    Parameters
+    ----------
+    address
+        Of the repository; without one the entry has none.
+    """
     work = yaml.safe_load((paths.CHECKOUT / "CITATION.cff").read_text(encoding="utf-8"))
     made = runs.environment()
     commit = f", commit {made['commit'][:7]}" if made["commit"] else ""
     commit += " with changes" if made["dirty"] else ""
+    where = f"  url = {{{address}}},\n" if address else ""
     authors = " and ".join(f"{{{author['name']}}}" for author in work["authors"])
     version = f"{work['version']}{commit}"
     entry = (
         "@software{cln-companion,\n"
         f"  title = {{{work['title']}}},\n  author = {{{authors}}},\n"
-        f"  version = {{{version}}}\n}}\n"
+        f"  year = {{{work['date-released'].year}}},\n  version = {{{version}}},\n{where}}}\n"
     )
     bibliography = (paths.CHECKOUT / "book" / "references.bib").read_text(encoding="utf-8")
     entry += bibliography[: bibliography.index("\n}") + 2]  # the paper's stands first

@@ -82,12 +82,13 @@ def page(frame: pd.DataFrame, caption: str) -> Page:
     """A frame of texts and numbers as a table with a caption; numbers get three decimals.
 
     Equal frames give equal HTML. Missing values are shown as a dash; what stands in parentheses
-    at the end of a text, an interval mostly, goes on a line of its own. What the names of all runs
-    that head rows have in common is said once, after the caption.
+    at the end of a text, an interval mostly, goes on a line of its own. Columns of words stand
+    left. What the names of all runs that head rows have in common is said once, after the caption.
     """
     frame, common = _said_once(frame)
     if common:
-        caption = " ".join(filter(None, [caption, f"All runs here: {common}."]))
+        before = f"{caption}." if caption and not caption.endswith(".") else caption
+        caption = f"{before} All runs here: {common}.".lstrip()
     name = hashlib.sha256((caption + frame.to_csv()).encode()).hexdigest()[:10]
     props = {
         "caption": "caption-side: top; text-align: left; max-width: min(60em, calc(100vw - 3rem)); "
@@ -96,11 +97,14 @@ def page(frame: pd.DataFrame, caption: str) -> Page:
         "th": "white-space: nowrap; vertical-align: top",
         ".aside": "white-space: nowrap; font-size: 85%",
     }
+    wordy = [k for k in range(frame.shape[1]) if _are_words(frame.iloc[:, k])]
+    props |= {f"td.col{k}, th.col{k}": "text-align: left" for k in wordy}
     styles = [{"selector": selector, "props": text} for selector, text in props.items()]
     styler = Page(frame, uuid=name, cell_ids=False, caption=caption)
     if max((len(str(head)) for head in frame.index.get_level_values(0)), default=0) > LONG:
         styler.set_table_attributes('class="long-heads"')
-    return styler.format(_shown, na_rep=MISSING).set_table_styles(styles)
+    shown = styler.format(_shown, na_rep=MISSING).set_table_styles(styles)
+    return shown.format_index(lambda head: f"{head:g}" if isinstance(head, float) else str(head))
 
 
 def worded(frame: pd.DataFrame, caption: str = "") -> Page:
@@ -126,9 +130,19 @@ def _said_once(frame: pd.DataFrame) -> tuple[pd.DataFrame, str]:
     return frame.set_axis(index), ", ".join(common)
 
 
+def _are_words(column: pd.Series) -> bool:
+    """Whether a column's cells are texts that begin with a letter, dashes and empty ones aside."""
+    given = [text for text in column.dropna() if text not in ("", MISSING)]
+    return bool(given) and all(isinstance(text, str) and text[0].isalpha() for text in given)
+
+
 def _shown(value: object) -> str:
     if isinstance(value, str):
         return re.sub(r" (\([^()]*\d[^()]*\))$", r'<br><span class="aside">\1</span>', value)
+    if isinstance(value, bool | np.bool_):
+        return "yes" if value else "no"
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value)) or "none"
     return f"{value:.3f}" if isinstance(value, float) else str(value)
 
 

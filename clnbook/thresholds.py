@@ -109,7 +109,7 @@ def draw(frame: pd.DataFrame, axes: "Axes", relative: bool = False) -> "Axes":
 
     Ours are thick, in colour, in the band of their interval; baselines and, dotted, the experts are
     grey in a grey band; the paper's are thin and dashed. Every series is named at its right end, a
-    single point beside it.
+    single point left of it, where no curve runs.
 
     Parameters
     ----------
@@ -138,8 +138,12 @@ def draw(frame: pd.DataFrame, axes: "Axes", relative: bool = False) -> "Axes":
                 end = known.iloc[-1]
                 labels.append(Label(str(name), colour, end["T"], end["value"]))
             elif len(known):  # a line from a single point to the edge would read as a series
-                axes.annotate(str(name), tuple(known[["T", "value"]].iloc[0]), (4, 0), va="center",
-                              textcoords="offset points", color=colour, fontsize=TINY)  # fmt: skip
+                axes.annotate(str(name), tuple(known[["T", "value"]].iloc[0]), (-4, 0), ha="right",
+                              va="center", textcoords="offset points", color=colour,
+                              fontsize=TINY)  # fmt: skip
+    if axes.texts:  # of single points
+        first, *_, last = axes.get_xticks()
+        axes.set_xlim(left=first - 0.3 * (last - first))
     label_right(labels[::-1], axes)
     return axes
 

@@ -58,7 +58,7 @@ style.worded(ledger.issues(claims), "Points by what they change")
 # ## The findings that matter most
 
 
-# %% mystnb={"image": {"alt": "Stacked bars: verdicts of the claims of each section of the paper."}}
+# %% tags=["remove-input"]
 def tell(number):
     """Show a main finding: its title, its sentence, and the ids of the claims it rests on."""
     title, text, ids = findings[number]
@@ -67,26 +67,36 @@ def tell(number):
 
 
 tell(0)
+
+# %% mystnb={"image": {"alt": "Stacked bars: verdicts of the claims of each section of the paper."}}
 figure, axes = plt.subplots(figsize=(3.5, 4.4), layout="constrained")
 _ = ledger.draw_by_section(claims, axes)
 
-# %% mystnb={"image": {"alt": "Million parameters of the six networks: printed totals and those with global average pooling coincide, those with a flatten layer lie far above."}}
+# %% tags=["remove-input"]
 tell(1)
+
+# %% mystnb={"image": {"alt": "Million parameters of the six networks: printed totals and those with global average pooling coincide, those with a flatten layer lie far above."}}
 figure, axes = plt.subplots(figsize=(3.5, 2.4), layout="constrained")
 _ = ledger.draw_beside(network.totals(), axes).set_xlabel("million parameters")
 
-# %% mystnb={"image": {"alt": "Table of the class sizes that fit each variant, coloured by distance from a fifth of the finding's boxes: rows of one column differ."}}
+# %% tags=["remove-input"]
 tell(2)
+
+# %% mystnb={"image": {"alt": "Table of the class sizes that fit each variant, coloured by distance from a fifth of the finding's boxes: rows of one column differ."}}
 figure, axes = plt.subplots(figsize=(3.5, 2.6), layout="constrained")
 _ = testsets.draw_sizes_of_boxes(testsets.sizes_of_boxes(), testsets.fifth(), axes)
 
-# %% mystnb={"image": {"alt": "Mean AUC per variant: the least and most over \u03bb with a line between, and the value of Table 2; for two variants Table 2's value is the right end of the line."}}
+# %% tags=["remove-input"]
 tell(3)
+
+# %% mystnb={"image": {"alt": "Mean AUC per variant: the least and most over \u03bb with a line between, and the value of Table 2; for two variants Table 2's value is the right end of the line."}}
 figure, axes = plt.subplots(figsize=(3.5, 2.4), layout="constrained")
 _ = ledger.draw_beside(ablation.beside_ranges(printed.read()), axes).set_xlabel("mean AUC")
 
-# %% mystnb={"image": {"alt": "Two-sided p of each method on a logarithmic axis: most exact ones lie left of the dotted line at the level of the test, those after Holm's adjustment right of it."}}
+# %% tags=["remove-input"]
 tell(4)
+
+# %% mystnb={"image": {"alt": "Two-sided p of each method on a logarithmic axis: most exact ones lie left of the dotted line at the level of the test, those after Holm's adjustment right of it."}}
 from clnbook.significance import accuracy_by_threshold, auc_claims, claims_tally, styled_by_threshold
 
 auc = auc_claims()
@@ -94,8 +104,10 @@ figure, axes = plt.subplots(figsize=(3.5, 4.2), layout="constrained")
 ledger.draw_beside(auc[["exact", "Holm"]], axes).set(xscale="log", xlabel="two-sided p, Table 2")
 _ = axes.axvline(0.05, color=style.BLIND, lw=0.8, ls=":")
 
-# %% mystnb={"image": {"alt": "Printed and recomputed decays in per cent, a line between the two where they differ."}}
+# %% tags=["remove-input"]
 tell(5)
+
+# %% mystnb={"image": {"alt": "Printed and recomputed decays in per cent, a line between the two where they differ."}}
 decays = {
     "decay-ouyang": "Ouyang et al.",
     "decay-vit": "ViT-based",

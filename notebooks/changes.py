@@ -19,11 +19,14 @@ from clnlib.parameters import Runs
 parameters = Runs.from_notebook(globals())
 
 # %%
+from IPython.display import Markdown
+
 from clnbook import changes
 from clnlib import runs as records
 
 found = records.study(parameters.study, parameters.runs)
 settings = changes.settings(found)
+numbers = changes.table(settings)
 print(f"{len(settings) - 1} changes of the recipe: {changes.described(settings[changes.RECIPE][0])}")
 
 # %% [markdown]
@@ -31,13 +34,15 @@ print(f"{len(settings) - 1} changes of the recipe: {changes.described(settings[c
 #
 # Right of zero is better than the recipe.
 
+# %% tags=["remove-input"]
+Markdown(changes.told(numbers))
+
 # %% mystnb={"image": {"alt": "Points with intervals, a line per change of the recipe: by how much its mean AUC, above, and its mean IoU, below, differ from the recipe's, with a line at zero. The numbers are in the table below."}}
 import matplotlib.pyplot as plt
 
 from clnbook import style
 
 plt.rcParams.update(style.rc())
-numbers = changes.table(settings)
 _ = changes.draw(numbers)
 
 # %%

@@ -30,7 +30,7 @@ from clnlib.parameters import Evaluation
 parameters = Evaluation.from_notebook(globals())
 
 # %%
-from IPython.display import display
+from IPython.display import Markdown, display
 
 from clnbook import gradcam, images, names, style, thresholds
 from clnlib import runs as records
@@ -97,6 +97,7 @@ for name, frame in boxes.items():
     axes.set_title(name if name in placed else f"{name}: heat maps of one cell, left out")
     thresholds.draw(curves, axes)
     plt.show()
+    display(Markdown(f"{name}: {gradcam.told(curves)}"))
 
 # %% [markdown]
 # ## Where the maps point, and whether the box head agrees

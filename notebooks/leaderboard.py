@@ -2,8 +2,9 @@
 # # Leaderboard
 #
 # Every published run, every printed method, the boxes that never see the image and radiologists' agreement
-# in one table: means over the eight findings, of the test part. A head sorts, a button shows one kind alone,
-# and a run's study leads to its pages.
+# in one table: means over the eight findings, of the test part. Runs on real radiographs come first, the
+# largest mean IoU on top; runs on drawn ones last. A head sorts, a button shows one kind alone, and a run's
+# study leads to its pages.
 #
 # Rows are not all of one kind. Drawn radiographs are easier than real ones, printed methods were measured on
 # test images of their own, and several of our runs share a test part, so that the best of many is flattered.

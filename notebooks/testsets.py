@@ -3,23 +3,28 @@
 #
 # How many boxes of each finding can the printed accuracies come from, and are they the same boxes for
 # every variant? {doc}`audit` says what was audited, and what this does not show.
-#
-# Taken as the result of one run, an accuracy over n boxes is a whole number of boxes over n. Printed
-# with two decimals, a column of accuracies therefore admits few n. Below, every n from 5 to 60 that could have printed all legible
-# cells of a variant and finding; large points also give the printed means of the eight findings.
-# The dotted line is 20 % of the finding's boxes. One test set under all variants, grouped by true
-# finding, would put six points above each other.
 
-# %%
+# %% tags=["remove-input"]
 import matplotlib.pyplot as plt
+from IPython.display import Markdown
 
-from clnbook.audit import explanations, robustness, testsets, uncertainty
+from clnbook.audit import explanations, ledger, main_findings, robustness, testsets, uncertainty
 from clnbook import style
 
 plt.rcParams.update(style.rc())
+explained = explanations.explanations()
+title, text, _ = main_findings.compute(ledger.compute(), explained)[2]
+Markdown(f"**{title}.** {text}")
 
+# %% [markdown]
+# Taken as the result of one run, an accuracy over n boxes is a whole number of boxes over n. Printed
+# with two decimals, a column of accuracies therefore admits few n. Below, every n from 5 to 60 that could
+# have printed all legible cells of a variant and finding; large points also give the printed means of
+# the eight findings.
+# The dotted line is 20 % of the finding's boxes. One test set under all variants, grouped by true
+# finding, would put six points above each other.
 
-# %% mystnb={"image": {"alt": "A panel per finding: the numbers of test boxes that each of the six variants admits as points, with a dotted line at a fifth of the boxes; hardly a number is common to all variants."}}
+# %% mystnb={"image": {"alt": "A panel per finding: the numbers of test boxes that each of the six variants admits as points, with a dotted line at a fifth of the boxes; for no finding is a number common to all six."}}
 sizes = {name: testsets.admissible(name) for name in testsets.variants()}
 figure, grid = plt.subplots(4, 2, figsize=(7, 7), layout="constrained", sharex=True, sharey=True)
 testsets.draw_admissible(sizes, testsets.fifth(), grid)
@@ -34,8 +39,8 @@ testsets.draw_admissible(sizes, testsets.fifth(), grid)
 style.worded(robustness.conventions())
 
 # %% [markdown]
-# Under "twice", the totals that each variant admits. 197 is 20 % of the 984 boxes, 176 of the 880
-# images. *near fifth*: combinations of sizes with 10 to 30 % of every finding's boxes that reproduce
+# Under "twice", the totals that each variant admits, and whether 197, which is 20 % of the 984 boxes, or
+# 176, of the 880 images, is among them. *near fifth*: combinations of sizes with 10 to 30 % of every finding's boxes that reproduce
 # every legible cell and mean, and *near totals*, how many boxes they have.
 
 # %%
@@ -50,8 +55,8 @@ style.worded(testsets.totals())
 style.worded(robustness.left_out(), "Rows left out whose mean fits")
 
 # %% [markdown]
-# Whether one size fits all variants. `misread`: how many of the legible cells would at least have to
-# be other than they read for one size to fit them all.
+# Whether one size fits all variants. *sizes*: those that do; *misread*: how many of the legible cells would at least have to
+# be other than they read for one size to fit them all; *nearest*: the sizes with so few.
 
 # %%
 style.worded(testsets.common())
@@ -86,7 +91,7 @@ style.worded(robustness.null_simulation()).format("{:.2f}")
 # independent errors are a little too low.
 
 # %%
-style.worded(explanations.explanations()).format({"probability": "{:.1g}"}, na_rep="–")
+style.worded(explained).format({"probability": "{:.1g}"}, na_rep="–")
 
 # %% [markdown]
 # ## What such class sizes mean
@@ -110,4 +115,4 @@ style.worded(uncertainty.detectable_difference().to_frame().T).format("{:.2f}")
 # often equals spread as far as the printed means do.
 
 # %%
-style.worded(uncertainty.best_of_equals()).format(precision=3).format_index(precision=1)
+style.worded(uncertainty.best_of_equals())

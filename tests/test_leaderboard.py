@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from bs4 import BeautifulSoup
 
-from clnbook import experts, leaderboard, published, summary
+from clnbook import experts, leaderboard, names, published, summary
 from clnlib import runs
 from clnlib.metrics.localisation import MEAN
 
@@ -29,7 +29,8 @@ def test_a_run_has_the_numbers_of_its_page(studies, table):
     assert set(mine[mine["study"] == "phantom"]["group"]) == {leaderboard.DRAWN}
     assert set(mine[mine["study"] == "nih880-pilot"]["group"]) == {leaderboard.REAL}
     run = studies["phantom"][0]
-    row = mine[mine["study"] == "phantom"].iloc[0]
+    (name,) = names.labels([run], studies["phantom"])
+    row = mine[(mine["study"] == "phantom") & (mine["name"] == name)].iloc[0]
     page = summary.summary(run, resamples=1)["network"]
     assert row[["mean AUC", "mean IoU"]].tolist() == pytest.approx(page.iloc[:2].tolist())
     assert row[leaderboard.ACCURACIES].tolist() == pytest.approx(page.iloc[2:].tolist())
@@ -46,6 +47,25 @@ def test_print_floor_and_ceiling(studies, table):
     assert told.tolist() == pytest.approx(floor.tolist())
     experts_row = rows.loc["radiologists among themselves, other images"]
     assert experts_row["T = 0.1"] == experts.ceilings().loc[MEAN, 0.1]
+
+
+def test_rows_of_a_kind_by_mean_iou(table):
+    """Real radiographs first, drawn ones last; within a kind the best on top, dashes below."""
+    kinds = [leaderboard.REAL, leaderboard.BOUND, leaderboard.PRINT, leaderboard.DRAWN]
+    assert list(dict.fromkeys(table["group"])) == kinds
+    for _, rows in table.groupby("group"):
+        known = rows["mean IoU"].dropna()
+        assert known.is_monotonic_decreasing and rows["mean IoU"].notna().iloc[: len(known)].all()
+
+
+def test_a_study_around_a_recipe_names_what_was_changed():
+    """A row has the word of its line on the study's page, its λ once, and its seed."""
+    study = runs.study(str(RESULTS / "nih880-study"))
+    found = leaderboard.compute({"nih880-study": study})["name"].tolist()
+    assert len(set(found)) == len(found)
+    assert "CLN-MobileNetV3Small, λ = 0.4, the recipe, seed 0" in found
+    assert "CLN-MobileNetV3Small, λ = 0.4, backbone frozen, seed 1" in found
+    assert "CLN-MobileNetV3Small, λ = 0.1, seed 2" in found
 
 
 def test_as_a_table(table):

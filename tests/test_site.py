@@ -486,6 +486,8 @@ def test_the_explorer_follows_the_reader(site, browser):
             *([study["experts"][0]] * bool(study["experts"])),
         ]
         assert all(values in drawn for values in beside if any(v is not None for v in values))
+        area, where = study["paperAuc"][run["backbone"]][0], ", real radiographs" * drawn_images
+        assert (f"paper{where}\t{area:.2f}\t" if area else "paper\t–\t") in numbers
         points = page.locator(".explore-chart path.point").count()
         assert points == sum(v is not None for values in (drawn[2], *drawn[5:]) for v in values)
         told = page.locator(".explore-examples.shown figcaption").all_inner_texts()
@@ -632,6 +634,28 @@ def test_a_finding_can_be_dragged_before_the_network(site, browser):
 
 
 @pytest.mark.slow
+def test_the_leaderboard_sorts_the_best_to_the_top(site, browser):
+    """Numbers from the largest at the first click, words from A; dashes stay below either way."""
+    page, troubles = _open(browser, site, 1280, "light")
+    page.goto((site / "leaderboard.html").as_uri())
+
+    def sorted_by(head):
+        page.locator("table.leaderboard th button", has_text=head).first.click()
+        heads = page.locator("table.leaderboard thead th").all_inner_texts()
+        column = next(k for k, text in enumerate(heads) if head in text.replace("\n", " "))
+        cells = page.locator(f"table.leaderboard tbody tr > :nth-child({column + 1})")
+        return [text.strip() for text in cells.all_inner_texts()]
+
+    for falling in (True, False):
+        areas = sorted_by("mean AUC")
+        known = [float(text) for text in areas if text != "–"]
+        assert known == sorted(known, reverse=falling) and {*areas[len(known) :]} == {"–"}
+    names = sorted_by("run or method")
+    assert names[0].casefold() < names[-1].casefold()
+    assert not troubles
+
+
+@pytest.mark.slow
 def test_the_ledger_can_be_searched_and_sorted(site, browser):
     """The field leaves the rows with all its words, a chip those of a verdict; a head sorts."""
     page, troubles = _open(browser, site, 1280, "light")
@@ -655,5 +679,7 @@ def test_the_ledger_can_be_searched_and_sorted(site, browser):
         first, last = (verdicts[0], verdicts[-1])[:: 1 if way == "ascending" else -1]
         assert first < last and len(verdicts) == every
     page.goto((site / "ledger.html").as_uri() + "#decay-chexnet")
-    assert page.locator("tr:target").count() == 1
+    grounds = "(row) => getComputedStyle(row.cells[0]).backgroundColor"
+    chosen = page.locator("tr:target").evaluate(grounds)
+    assert chosen != page.locator("tr:target + tr").evaluate(grounds)
     assert not troubles

@@ -49,12 +49,31 @@ def test_a_table_in_a_notebook_is_html_text_and_csv():
     assert bare.to_csv() == ",x\n0,1\n" and "<caption>" not in bare.to_html()
 
 
+def test_words_stand_left_and_no_cell_is_python_s():
+    """Columns of words stand left, numbers right; yes, no and lists are words; heads are short."""
+    columns = {
+        "why": ["a cell rises", "–"],
+        "mean": ["0.51 (0.42–0.60)", "–"],
+        "fits": [np.True_, False],
+        "sizes": [(37, 54), ()],
+        "n": [3, 4],
+    }
+    page = style.page(pd.DataFrame(columns, pd.Index([0.1, 0.3], name="T")), "c")
+    html = page.to_html()
+    assert "td.col0 {\n  text-align: left" in html
+    assert not any(f"td.col{k} {{" in html for k in range(1, 5))
+    lines = page.to_csv().splitlines()[3:]
+    assert lines == ['0.1,a cell rises,0.51 (0.42–0.60),yes,"37, 54",3', "0.3,–,–,no,none,4"]
+
+
 def test_what_all_runs_have_in_common_is_said_once():
     """It moves from the rows' names to the caption; other rows keep their names whole."""
     rows = ["CLN-A, λ = 0.1, augmented", "CLN-A, λ = 0.4, augmented", "blind box, augmented"]
     made = style.page(pd.DataFrame({"x": range(3)}, rows), "Of all.")
     assert list(made.data.index) == ["λ = 0.1", "λ = 0.4", "blind box, augmented"]
     assert made.caption == "Of all. All runs here: CLN-A, augmented."
+    unstopped = style.page(pd.DataFrame({"x": range(3)}, rows), "Of all")
+    assert unstopped.caption == made.caption
     pairs = pd.MultiIndex.from_product([["CLN-A, seed 0", "CLN-A"], ["network", "blind"]])
     made = style.page(pd.DataFrame({"x": range(4)}, pairs), "")
     assert list(made.data.index) == [

@@ -128,9 +128,9 @@ def test_totals_by_brute_force():
 def test_which_test_set():
     """No finding has a size common to all variants; all admit 197 rows, none 176."""
     total = testsets.totals()
-    assert total["of_boxes"].all()
-    assert not total["of_images"].any()
-    assert (total["fits_of_boxes"] == 1).all()
+    assert total["admits_197"].all()
+    assert not total["admits_176"].any()
+    assert (total["fits_with_197"] == 1).all()
     assert (testsets.common()["sizes"].map(len) == 0).all()
     assert robustness.sensitivity()["survives"].all()
 

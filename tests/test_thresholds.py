@@ -158,13 +158,20 @@ def test_accuracy_by_threshold_of_unknown_values(axes):
     assert name.xy == pytest.approx((0.6, 0.35))  # the last value that is known
 
 
-def test_a_single_point_is_named_beside_it(axes):
+def test_a_single_point_is_named_left_of_it(axes):
     """A name at the edge, joined to one point by a line, would read as a series."""
     frame = series("CAM, paper", "paper", 0.6)
     frame.loc[1:, "value"] = np.nan
     thresholds.draw(frame, axes)
     (name,) = names_beside(axes)
     assert name.xy == pytest.approx((0.1, 0.6)) and name.arrow_patch is None
+    figure = axes.figure
+    figure.draw_without_rendering()
+    extent = name.get_window_extent()
+    # Left of its point, where no curve begins, and within the axes.
+    assert (
+        axes.get_window_extent().x0 < extent.x0 < extent.x1 < axes.transData.transform((0.1, 0))[0]
+    )
 
 
 def test_decay_is_drawn(axes):

@@ -9,13 +9,16 @@ document.addEventListener("DOMContentLoaded", function () {
     return Number.isNaN(x) || Number.isNaN(y) ? a.localeCompare(b) : x - y;
   }
 
+  /* Numbers from the largest at the first click, words from A; what has a dash stays last. */
   function sort(table, column, header) {
-    const down = header.getAttribute("aria-sort") === "ascending";
+    const text = (row) => row.cells[column].textContent.trim();
+    const every = [...table.tBodies[0].rows], none = every.filter((row) => text(row) === "–");
+    const rows = every.filter((row) => text(row) !== "–").sort((a, b) => compare(text(a), text(b)));
+    const before = header.getAttribute("aria-sort");
+    const down = before ? before === "ascending" : rows.some((row) => !Number.isNaN(numeric(text(row))));
     for (const th of table.tHead.rows[0].cells) th.removeAttribute("aria-sort");
     header.setAttribute("aria-sort", down ? "descending" : "ascending");
-    const text = (row) => row.cells[column].textContent.trim();
-    const rows = [...table.tBodies[0].rows].sort((a, b) => compare(text(a), text(b)));
-    table.tBodies[0].append(...(down ? rows.reverse() : rows));
+    table.tBodies[0].append(...(down ? rows.reverse() : rows), ...none);
   }
 
   function filter(table, words, told) {

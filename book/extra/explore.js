@@ -92,12 +92,15 @@
     const row = (head, ...texts) =>
       html("tr", {}, html("th", { scope: "row" }, head), ...texts.map(cell));
     const found = run.accuracy[finding][at];
+    // Beside a run on drawn radiographs, what others reach on real ones is no peer.
+    const elsewhere = study.examples[run.split][0].pixels ? ", real radiographs" : "";
     const columns = [["network", told(...run.auc[finding]), told(...found.slice(0, 3))],
       ["blind box", "–", told(...found.slice(3))]];
     if (beside) columns.push(
       ["second run", told(...beside.auc[finding]), told(...beside.accuracy[finding][at].slice(0, 3))]);
-    columns.push(["paper", "–", told(study.paper[run.backbone][finding][at])]);
-    if (study.experts) columns.push(["radiologists", "–", told(study.experts[finding][at])]);
+    columns.push([`paper${elsewhere}`, told(study.paperAuc[run.backbone][finding]),
+      told(study.paper[run.backbone][finding][at])]);
+    if (study.experts) columns.push([`radiologists${elsewhere}`, "–", told(study.experts[finding][at])]);
     return html("table", { className: "table" },
       html("caption", {}, run.label + (beside ? `; second run: ${beside.label}` : "")),
       html("thead", {}, html("tr", {}, ...["", "AUC", `IoU accuracy at T = ${study.thresholds[at]}`]

@@ -100,9 +100,9 @@ def _certain() -> dict[str, Row]:
     return {
         "one row per image": (
             f"{testsets.IMAGES} rows",
-            f"{int(total['of_images'].sum())} of {len(total)} variants admit so few",
+            f"{int(total['admits_176'].sum())} of {len(total)} variants admit so few",
             np.nan,
-            _fits(total["of_images"].all()),
+            _fits(total["admits_176"].all()),
         ),
         "one test set, rows grouped by true finding": (
             "one size per finding",

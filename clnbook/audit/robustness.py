@@ -23,8 +23,8 @@ def conventions() -> pd.DataFrame:
     -------
     DataFrame
         One row per convention: `columns_without_size` (of 48), `findings_in_common` (of 8, with
-        a size that all variants admit), `of_images`, `of_boxes` (variants, of 6, that admit 176
-        and 197 rows) and `fits_of_boxes` (variants that do so with their printed means).
+        a size that all variants admit), `admits_176`, `admits_197` (variants, of 6, that admit 176
+        and 197 rows) and `fits_with_197` (variants that do so with their printed means).
     """
     every = testsets.variants().values()
     rows = {}
@@ -34,9 +34,9 @@ def conventions() -> pd.DataFrame:
         rows[name] = {
             "columns_without_size": sum(not flags.any() for flags in columns),
             "findings_in_common": int((testsets.common(name)["sizes"].map(len) > 0).sum()),
-            "of_images": int(total["of_images"].sum()),
-            "of_boxes": int(total["of_boxes"].sum()),
-            "fits_of_boxes": int((total["fits_of_boxes"] > 0).sum()),
+            "admits_176": int(total["admits_176"].sum()),
+            "admits_197": int(total["admits_197"].sum()),
+            "fits_with_197": int((total["fits_with_197"] > 0).sum()),
         }
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("convention")
 

@@ -136,8 +136,8 @@ def totals(convention: str = "twice") -> pd.DataFrame:
     -------
     DataFrame
         One row per variant: `smallest`, `largest` total of admissible sizes (0 where a column
-        has none), `of_images` and `of_boxes` (whether 176 and 197 are admitted), `fits` (the
-        combinations that also reproduce the printed means), `fits_of_boxes` (those of 197),
+        has none), `admits_176` and `admits_197` (whether 176 and 197 are admitted), `fits` (the
+        combinations that also reproduce the printed means), `fits_with_197` (those of 197),
         `near_fifth` (fits with 10 to 30 % of every finding's boxes) and `near_totals` (theirs).
     """
     boxes = boxes_per_finding()
@@ -150,10 +150,10 @@ def totals(convention: str = "twice") -> pd.DataFrame:
         rows[name] = {
             "smallest": int(sums.argmax()),
             "largest": int(len(sums) - 1 - sums[::-1].argmax()) if sums.any() else 0,
-            "of_images": bool(sums[IMAGES]),
-            "of_boxes": bool(sums[BOXES]),
+            "admits_176": bool(sums[IMAGES]),
+            "admits_197": bool(sums[BOXES]),
             "fits": len(kept),
-            "fits_of_boxes": int((kept.sum(axis=1) == BOXES).sum()),
+            "fits_with_197": int((kept.sum(axis=1) == BOXES).sum()),
             "near_fifth": len(near),
             "near_totals": tuple(map(int, np.unique(near.sum(axis=1)))),
         }
