@@ -3,6 +3,7 @@
 import errno
 import functools
 import hashlib
+import itertools
 import json
 import os
 import sys
@@ -88,13 +89,16 @@ def content_sha256(files: Iterable[Path]) -> dict[Path, str]:
     with suppress(OSError, ValueError):  # no index, or one that is damaged: hash again
         known = json.loads(index.read_text(encoding="utf-8"))
     stamps = {file: [(s := file.stat()).st_size, s.st_mtime_ns, s.st_ctime_ns] for file in files}
-    entries = {file: known.get(str(file.resolve()), []) for file in stamps}
+    names = {file: str(file.resolve()) for file in stamps}
+    entries = {file: known.get(name, []) for file, name in names.items()}
     stale = [file for file, stamp in stamps.items() if entries[file][:3] != stamp]
+    some = [stale[k : k + 64] for k in range(0, len(stale), 64)]  # a file each would be much to do
     with ThreadPoolExecutor() as pool:
-        hashes = dict(zip(stale, pool.map(_sha256, stale), strict=True))
+        each = pool.map(lambda part: [*map(_sha256, part)], some)
+        hashes = dict(zip(stale, itertools.chain.from_iterable(each), strict=True))
     settled = (time.time() - RACE) * 1e9
     fresh = {
-        str(file.resolve()): [*stamps[file], value]
+        names[file]: [*stamps[file], value]
         for file, value in hashes.items()
         if max(stamps[file][1:]) < settled
     }

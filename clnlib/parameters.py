@@ -222,6 +222,9 @@ class _Fit(Parameters):
         "False: faster on a GPU (benchmarks/step_speed.py), but no training is repeated to the bit",
         neutral=True,
     )
+    devices: int = _field(
+        1, "devices that share each batch; several need the backend JAX", neutral=1, ge=1
+    )
     restart: bool = _field(False, "True: discard a record of these parameters and start anew")
 
     @property

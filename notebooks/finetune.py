@@ -34,6 +34,7 @@ bn_momentum: "float or None" = None  # BatchNorm momentum, 0 to below 1; None: t
 freeze: str = "nothing"  # layers that do not train: nothing | batchnorm | backbone
 precision: str = "float32"  # float32 | mixed_float16 | mixed_bfloat16 (heads stay float32)
 deterministic: bool = True  # False: faster on a GPU (benchmarks/step_speed.py), but no training is repeated to the bit
+devices: int = 1  # devices that share each batch; several need the backend JAX
 restart: bool = False  # True: discard a record of these parameters and start anew
 train_images: "int or None" = None  # images of the training part that are used, drawn at random; None: all
 resolution: "int or None" = None  # pixels per side to which nih14's files are reduced first, smaller ones being unreadable; None: files of several sizes are refused

@@ -39,6 +39,7 @@ bn_momentum: "float or None" = None  # BatchNorm momentum, 0 to below 1; None: t
 freeze: str = "nothing"  # layers that do not train: nothing | batchnorm | backbone
 precision: str = "float32"  # float32 | mixed_float16 | mixed_bfloat16 (heads stay float32)
 deterministic: bool = True  # False: faster on a GPU (benchmarks/step_speed.py), but no training is repeated to the bit
+devices: int = 1  # devices that share each batch; several need the backend JAX
 restart: bool = False  # True: discard a record of these parameters and start anew
 lam: float = 0.4  # λ of Eq. 4, the weight of the cross-entropy; 0 to 1
 box_unit: str = "pixels"  # what the box head's outputs count: pixels | relative (of the side); the paper names none

@@ -48,6 +48,7 @@ OTHER: dict[str, Any] = {
     "resolution": 128,
     "train_images": 100,
     "deterministic": False,
+    "devices": 2,
     "lam": 0.5,
     "box_unit": "relative",
     "loss": "giou",

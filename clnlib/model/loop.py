@@ -19,6 +19,7 @@ from tqdm import tqdm
 from clnlib.backend import keras
 from clnlib.errors import InputError
 from clnlib.io import write_atomically
+from clnlib.model import devices
 
 BOX = "val_box_loss"  # of stage 2 alone
 Logs = dict[str, float]
@@ -114,7 +115,8 @@ def fit(
     first = feed_of_epoch(0)
     # Else the first step would build variables, and TensorFlow would trace that step twice.
     model.optimizer.build(model.trainable_variables)
-    model.evaluate(first, steps=1, verbose=0)
+    with devices.undivided():
+        model.evaluate(first, steps=1, verbose=0)
     history, steps = _resume(model, folder), len(first)
     total, done = schedule.epochs * steps, len(history) * steps
     with tqdm(desc="training steps", total=total, initial=done, mininterval=1, delay=1) as progress:
@@ -135,8 +137,13 @@ def _epoch(model: Any, feed: Any, number: int, progress: Any) -> Logs:
     """Train on the batches of an epoch; the means of its logs."""
     step = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: progress.update())
     # The feed is in order; Keras' shuffling would follow Python's global generator.
-    fitted = model.fit(feed, shuffle=False, callbacks=[step], verbose=0)
-    logs = {name: float(values[-1]) for name, values in fitted.history.items()}
+    whole = devices.whole_batches(feed)
+    of_whole = model.fit(feed, steps_per_epoch=whole, shuffle=False, callbacks=[step], verbose=0)
+    logs = {name: float(values[-1]) for name, values in of_whole.history.items()}
+    if whole < len(feed):  # its means are over the whole epoch
+        rest = model.train_on_batch(*feed[whole], return_dict=True)
+        logs = {name: float(value) for name, value in rest.items()}
+        progress.update()
     if not all(map(math.isfinite, logs.values())):
         rate = float(model.optimizer.learning_rate)
         raise InputError(

@@ -15,7 +15,7 @@ from clnlib.data.feed import Examples, Feed
 from clnlib.data.identity import Identity, P, identity, located
 from clnlib.data.sources import Prepared
 from clnlib.data.splits import unknown_patients
-from clnlib.model import loop, session
+from clnlib.model import devices, loop, session
 from clnlib.model.stages import STAGE_1, STAGE_2, Stage
 from clnlib.parameters import Finetune, Train
 
@@ -110,6 +110,7 @@ def _trained(p: P, folder: Path, known: Identity, stage: Stage) -> runs.Run:
     # Before anything asks for a device: JAX reads its flags only once.
     session.begin(p.seed, p.precision, p.deterministic)
     session.keep_memory()
+    devices.share(p.devices, p.batch_size)
     facts |= _begin(folder, p, facts)
 
     rows = prepared.rows["image"].map(prepared.store.index).to_numpy()
@@ -124,14 +125,16 @@ def _trained(p: P, folder: Path, known: Identity, stage: Stage) -> runs.Run:
         return Feed(learn, p.batch_size, (p.seed, epoch), bool(p.augment), p.flip)
 
     def validate() -> loop.Logs:
-        return stage.validate(p, model, Feed(judge, p.batch_size))
+        with devices.undivided():
+            return stage.validate(p, model, Feed(judge, p.batch_size))
 
     history = loop.fit(model, folder, _schedule(p), feed, validate)
     shown = {}
     # The weights that the run ends with come last and stay in the model.
     for name in sorted(loop.kept_epochs(history, p.monitor), key=p.keep.__eq__):
         loop.load_weights(model, folder, name)
-        out = model.predict(Feed(examples._replace(targets={}), p.batch_size), verbose=0)
+        with devices.undivided():
+            out = model.predict(Feed(examples._replace(targets={}), p.batch_size), verbose=0)
         columns = stage.columns(out, prepared.source.findings)
         shown[name] = prepared.rows.join(pd.DataFrame(columns, dtype=np.float32))
     loop.save_weights(model, folder, "model")

@@ -1,0 +1,62 @@
+"""Batches shared by several devices of one machine: Keras' data parallelism, under JAX.
+
+Every device has the whole network and its part of each batch; the arithmetic is that of one device,
+BatchNorm's statistics included, summed in another order.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from clnlib.backend import keras
+from clnlib.errors import InputError
+
+
+class _Shared(keras.distribution.DataParallel):  # type: ignore[misc]
+    """Batches that do not divide go to every device whole."""
+
+    def get_data_layout(self, data_shape: tuple[int, ...]) -> Any:
+        """How an array of this shape lies on the devices."""
+        if data_shape[0] % self.device_mesh.devices.size == 0:
+            return super().get_data_layout(data_shape)
+        return keras.distribution.TensorLayout([None] * len(data_shape), self.device_mesh)
+
+
+def share(devices: int, batch_size: int) -> None:
+    """Share batches by so many devices, in networks built from now on.
+
+    Raises
+    ------
+    InputError
+        There are fewer devices here, the backend cannot, or a batch does not divide.
+    """
+    if devices == 1:
+        return
+    backend = keras.backend.backend()
+    here = keras.distribution.list_devices() if backend == "jax" else [backend]
+    if len(here) < devices:
+        raise InputError(
+            f"parameter devices={devices}: {len(here)} here ({', '.join(here)}); several need "
+            "KERAS_BACKEND=jax, and as many of JAX's devices"
+        )
+    if batch_size % devices:
+        raise InputError(f"parameter devices={devices}: batch_size={batch_size} does not divide")
+    keras.distribution.set_distribution(_Shared(devices=here[:devices]))
+
+
+def whole_batches(feed: Any) -> int:
+    """How many batches of a feed divide; the last one may not."""
+    shared = keras.distribution.distribution()
+    devices = shared.device_mesh.devices.size if shared else 1
+    return len(feed) - bool(len(feed.order) % feed.batch_size % devices)
+
+
+@contextmanager
+def undivided() -> Iterator[None]:
+    """While it is open, every device sees whole batches, of any size: to evaluate and predict."""
+    shared = keras.distribution.distribution()
+    keras.distribution.set_distribution(None)
+    try:
+        yield
+    finally:
+        keras.distribution.set_distribution(shared)
