@@ -14,8 +14,6 @@ first batch        from the start of a process until it has a batch, the store b
 two epochs         stage 1, MobileNetV3Small, 64 pixels, with the record written
 page               the notebook of stage 1 on that record
 publishing         the record as it is committed
-
-`scale.csv` goes to 30,000 images so far.
 """
 
 import argparse

@@ -140,9 +140,10 @@ def _epoch(model: Any, feed: Any, number: int, progress: Any) -> Logs:
     whole = devices.whole_batches(feed)
     of_whole = model.fit(feed, steps_per_epoch=whole, shuffle=False, callbacks=[step], verbose=0)
     logs = {name: float(values[-1]) for name, values in of_whole.history.items()}
-    if whole < len(feed):  # its means are over the whole epoch
+    if whole < len(feed):
         rest = model.train_on_batch(*feed[whole], return_dict=True)
-        logs = {name: float(value) for name, value in rest.items()}
+        share = whole * feed.batch_size / len(feed.order)
+        logs = {k: share * value + (1 - share) * float(rest[k]) for k, value in logs.items()}
         progress.update()
     if not all(map(math.isfinite, logs.values())):
         rate = float(model.optimizer.learning_rate)
