@@ -50,7 +50,10 @@ def counts(patients: ArrayLike, resamples: int = RESAMPLES, seed: int = 0) -> Co
     codes, patient = pd.factorize(np.asarray(patients), sort=True)
     number = len(patient)
     drawn = np.random.default_rng(seed).multinomial(number, np.full(number, 1 / number), resamples)
-    return np.concatenate([np.ones((1, len(codes))), drawn[:, codes]])
+    made = np.ones((1 + resamples, len(codes)))
+    for row, of_patients in zip(made[1:], drawn, strict=True):  # at once they would be there twice
+        row[:] = of_patients[codes]
+    return made
 
 
 def group_means(values: ArrayLike, groups: ArrayLike, drawn: Counts) -> NDArray[np.float64]:
