@@ -87,9 +87,6 @@ def report(table: pd.DataFrame) -> None:
             "tables and known hashes, s": known,
             "first batch, s": wide["first batch"],
             "largest memory, MiB": table.groupby("images")["MiB"].max(),
-            # Pages of a file, which the system takes back when it needs them.
-            "of it the store's map, at most": table.groupby("images")["images"].first()
-            * (SIZE**2 / 2**20),
         }
     )
     print(ratios.to_string(float_format="{:.3f}".format))

@@ -76,6 +76,19 @@ def settings(runs: Sequence[Run]) -> dict[str, list[Run]]:
     }
 
 
+def labels(runs: Sequence[Run]) -> list[str]:
+    """Names of runs; where all differ in one thing from one recipe, by that thing."""
+    if len(runs) < 2 or recipe([run.train for run in runs]) is None:
+        return names.labels(runs)
+    named = {}
+    for setting, group in settings(runs).items():
+        for run in group:
+            (first,) = names.labels([run])  # the variant and its λ
+            words = [] if setting in first else [setting.replace(RECIPE, "the study's recipe")]
+            named[id(run)] = ", ".join([first, *words, f"seed {run.train.seed}"])
+    return [named[id(run)] for run in runs]
+
+
 def _values(p: Train) -> dict[str, Any]:
     """What makes a setting; a stage 1 made anew, or ImageNet's file elsewhere, is one start."""
     values = p.filled().model_dump(exclude={"study", "restart", "seed"})
@@ -157,7 +170,7 @@ def styled(frame: pd.DataFrame) -> Page:
         columns.setdefault("dead coordinates", rows["dead coordinates"])
         columns[str(quantity)] = pd.Series(cells(rows, digits=3), rows.index)
         apart = rows[["difference", "difference low", "difference high"]].itertuples(index=False)
-        columns[f"{quantity}, less the recipe's"] = pd.Series(
+        columns[f"{quantity} minus the recipe's"] = pd.Series(
             [change(value, low, high, 3) for value, low, high in apart], rows.index
         )
         columns[f"p (Holm), {quantity}"] = rows["p_holm"].map(p_value)
@@ -179,13 +192,17 @@ def told(frame: pd.DataFrame) -> str:
         apart = (known["difference low"] > 0) | (known["difference high"] < 0)
         numbers = known[["setting", "difference", "difference low", "difference high", "p_holm"]]
         each = [
-            f"{name} {change(value, low, high, 3)}" + " *" * (adjusted < ALPHA)
+            # An end that would read as 0 gets another digit.
+            f"{name} {change(value, low, high, 3 + (min(abs(low), abs(high)) < 0.0005))}"
+            + " *" * (adjusted < ALPHA)
             for name, value, low, high, adjusted in numbers[apart].itertuples(index=False)
         ]
+        others = len(rows) - 1 - len(known)
+        left_out = f" ({others} more have other test boxes)" * bool(others)
         value, low, high = rows[["value", "low", "high"]].iloc[0]
         sentences.append(
             f"The recipe's {quantity} is {cell(value, low, high, digits=3)}; the difference "
-            f"from it has an interval without 0 for {len(each)} of {len(known)} changes"
+            f"from it has an interval without 0 for {len(each)} of {len(known)} changes{left_out}"
             f"{': ' * bool(each)}{'; '.join(each)}."
         )
     sentences.append("*: also after Holm's adjustment. The others cannot be told apart from it.")
@@ -214,7 +231,7 @@ def draw(frame: pd.DataFrame) -> "Figure":
         axes.errorbar(rows["difference"], rows["setting"].map(settings.index), xerr=reach,
                       fmt="o", ms=3, lw=1, color=PREDICTED)  # fmt: skip
         axes.axvline(0, color="0.5", lw=0.8)
-        axes.set(xlabel=f"{quantity}, less the recipe's", yticks=range(len(settings)))
+        axes.set(xlabel=f"{quantity} minus the recipe's", yticks=range(len(settings)))
         axes.set_yticklabels(settings)
     panels[0].invert_yaxis()
     return figure

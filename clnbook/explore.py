@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from clnbook import blind_boxes, classification, experts, localisation, names, published
+from clnbook import blind_boxes, changes, classification, experts, localisation, names, published
 from clnbook.summary import ACCURACY, BLIND_BOX, dead_coordinates
 from clnlib import paths, runs
 from clnlib.data import sources
@@ -54,7 +54,7 @@ def explored(study: Sequence[Run], resamples: int = RESAMPLES) -> dict[str, Any]
     splits = names.by_split(study)
     shown = {title: _shown(run) for title, run in splits.items()}
     lines = []
-    for label, run in zip(names.labels(study), study, strict=True):
+    for label, run in zip(changes.labels(study), study, strict=True):
         (title,) = names.by_split([run])
         boxes = _boxes(run, title, shown[title]) | {"learning": _learning(run)}
         lines.append(_run(run, label, findings, resamples) | boxes)

@@ -130,10 +130,12 @@ def told(settings: dict[str, list[list[Run]]], resamples: int = bootstrap.RESAMP
             for _, quantity, value, _, low, high in numbers[own].itertuples(index=False)
         ]
         apart = [
-            f"{change(difference, low, high, 3)} less that of {yardsticks.YARDSTICKS[series]}"
+            f"{yardsticks.YARDSTICKS[series]} {change(difference, low, high, 3)}"
             for series, _, _, difference, low, high in numbers[~own].itertuples(index=False)
         ]
-        sentences.append(f"{name}: {', '.join(values)}; mean IoU {', '.join(apart)}")
+        sentences.append(
+            f"{name}: {', '.join(values)}; mean IoU minus that of {', of '.join(apart)}"
+        )
     return sentences
 
 
@@ -188,8 +190,8 @@ def styled_worth(numbers: dict[str, pd.DataFrame]) -> Page:
         lines[name] = {f"less {s}": change(d, low, high, digits=3) for s, d, low, high in apart}
     return page(
         pd.DataFrame.from_dict(lines, orient="index"),
-        "Mean IoU less that of boxes that see less, on the same patients, with 95 % intervals over "
-        "patients and seeds. "
+        "Mean IoU minus that of boxes that see less, on the same patients, with 95 % intervals "
+        "over patients and seeds. "
         + "; ".join(f"{name}: {words}" for name, words in yardsticks.YARDSTICKS.items())
         + ".",
     )

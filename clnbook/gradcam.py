@@ -137,7 +137,10 @@ def told(table: pd.DataFrame) -> str:
     said = [f"the box head finds {texts[HEAD]} of the boxes"]
     maps = at.loc[at.index.isin([f"CAM {method}" for method in METHODS[:-1]]), "value"]
     if len(maps):  # the last rule, left out, knows the true box
-        said.append(f"the best rule for heat maps ({maps.idxmax()}) {texts[maps.idxmax()]}")
+        said.append(
+            f"the best rule that does not know the true box ({maps.idxmax()}) "
+            f"{texts[maps.idxmax()]}"
+        )
     said.append(f"a box that is told the finding and never sees the image {texts[BLIND_BOX]}")
     head, *printed = published.GRADCAM.values()
     return (

@@ -6,7 +6,8 @@ from typing import Any
 
 import pandas as pd
 
-from clnbook import blind_boxes, changes, experts, names, published
+from clnbook import blind_boxes, changes, experts, published
+from clnbook.published import LAMBDAS, VARIANTS
 from clnbook.style import MISSING
 from clnbook.summary import AUC, MEAN_IOU
 from clnlib.metrics.classification import mean_auc
@@ -40,26 +41,13 @@ def compute(studies: Mapping[str, Sequence[Run]]) -> pd.DataFrame:
         findings; NaN where there is none. Kinds follow each other, each by mean IoU, then AUC.
     """
     runs = [(study, run) for study, each in studies.items() for run in each]
-    labels = [label for each in studies.values() for label in _labels(each)]
+    labels = [label for each in studies.values() for label in changes.labels(each)]
     rows = [_run(label, study, run) for label, (study, run) in zip(labels, runs, strict=True)]
     first = next(run for _, run in runs if run.train.protocol == "patient")
     table = pd.DataFrame([*rows, *_bounds(first), *_printed()])
     kinds = [table[table["group"] == group] for group in (REAL, BOUND, PRINT, DRAWN)]
     best = [rows.sort_values([MEAN_IOU, AUC], ascending=False) for rows in kinds]
     return pd.concat(best, ignore_index=True)[["group", "name", "study", *SETTING, *NUMBERS]]
-
-
-def _labels(runs: Sequence[Run]) -> list[str]:
-    """Names of runs; where all differ in one thing from one recipe, by that thing."""
-    if len(runs) < 2 or changes.recipe([run.train for run in runs]) is None:
-        return names.labels(runs)
-    named = {}
-    for setting, group in changes.settings(runs).items():
-        for run in group:
-            (first,) = names.labels([run])  # the variant and its λ
-            words = [first] if setting in first else [first, setting]
-            named[id(run)] = ", ".join([*words, f"seed {run.train.seed}"])
-    return [named[id(run)] for run in runs]
 
 
 def _run(label: str, study: str, run: Run) -> Line:
@@ -93,12 +81,13 @@ def _bounds(run: Run) -> list[Line]:
 
 def _printed() -> list[Line]:
     """Means of Tables 1 and 2, legible ones alone, a row per method."""
+    named = {name: f"{name}, λ = {LAMBDAS[key]:g}" for key, name in VARIANTS.items()}
     means = published.legible().query("finding == @MEAN")
     boxes = means.pivot(columns="T", values="value", index="method")
     areas = published.table2().query("finding == @MEAN").set_index("method")["value"]
     wide = boxes.set_axis(ACCURACIES, axis=1).join(areas.rename(AUC), how="outer")
     return [
-        {"group": PRINT, "name": method, "study": ""} | line
+        {"group": PRINT, "name": named.get(method, method), "study": ""} | line
         for method, line in wide.to_dict("index").items()
     ]
 

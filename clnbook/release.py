@@ -150,7 +150,7 @@ def _card(run: Run, made: Run, candidates: Sequence[Run]) -> str:
     apart = yardsticks.table(run)
     lines += [
         (
-            f"mean IoU, less that of {yardsticks.YARDSTICKS[series]}",
+            f"mean IoU minus that of {yardsticks.YARDSTICKS[series]}",
             change(difference, low, high, digits=3),
         )
         for series, difference, low, high in apart.loc[

@@ -66,6 +66,7 @@ def assemble(layers: Sequence[Path], target: Path) -> None:
 def setup(app: Any) -> dict[str, bool]:
     """Sphinx calls this."""
     app.setup_extension("sphinx.ext.autodoc")  # has one of the events
+    app.add_config_value("companion_foot", "", "html")  # another one: every page is written again
     app.connect("config-inited", buttons)
     app.connect("env-get-outdated", outdated)
     app.connect("source-read", switched)
@@ -91,6 +92,7 @@ def buttons(app: Any, config: Any) -> None:
         options[name] = has_address
     if not has_address:
         options["launch_buttons"] = {}
+    config.companion_foot = version_and_citation(options.get("repository_url", ""))
 
 
 def outdated(app: Any, env: Any, added: set[str], changed: set[str], removed: set[str]) -> Any:
@@ -204,11 +206,9 @@ def of_old_unit(study: Sequence[Run], method: str) -> str:
 
 def foot(app: Any, name: str, template: str, context: dict[str, Any], tree: Any) -> None:
     """Say below every page which version it shows, and how to cite it."""
-    address = app.config.html_theme_options.get("repository_url", "")
-    context["theme_extra_footer"] = version_and_citation(address)
+    context["theme_extra_footer"] = app.config.companion_foot
 
 
-@functools.cache
 def version_and_citation(address: str = "") -> str:
     """Version, commit, licence and a folded BibTeX entry, in HTML, from `CITATION.cff` and git.
 

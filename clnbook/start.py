@@ -73,11 +73,11 @@ def claims(real: Sequence[Run], released: Run) -> Page:
     return page(
         pd.DataFrame.from_dict(lines, orient="index").assign(State=UNTESTED),
         "Means over findings. Paper: the best of six variants on each line, so flattered. Ours: "
-        "the small network that comes with this repository, chosen by validation; the best of all "
-        f"{len(real)} runs on real images reach {best}, each another one. Floor: a box that never "
-        "sees the image but is told the finding; chance. Ceiling: radiologists' boxes compared "
-        "with each other on other images, a mark and no bound, for a network can learn one "
-        "reader's habits; one finding named per image.",
+        "the small network that comes with this repository, chosen by validation; the best of the "
+        f"{len(real)} runs on the leaderboard reach {best}, each another one. Floor: a box that "
+        "never sees the image but is told the finding; chance. Ceiling: radiologists' boxes "
+        "compared with each other on other images, a mark and no bound, for a network can learn "
+        "one reader's habits; one finding named per image.",
     )
 
 
@@ -142,7 +142,7 @@ def in_print() -> str:
     return (
         f"Of {len(table)} statements, {number[REPRODUCED]} are reproduced from print or public "
         f"tables; {number[list(ACCUSING)].sum()} differ in a number or in words, which are "
-        f"{points.to_numpy().sum()} points, {points['a conclusion'].sum()} of them about a "
+        f"{points.to_numpy().sum()} different claims, {points['a conclusion'].sum()} of them about a "
         f"conclusion; {number[QUALIFIED]} the paper qualifies itself; the rest print does not "
         "decide, or only images or trained networks would."
     )

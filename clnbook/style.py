@@ -98,7 +98,8 @@ def page(frame: pd.DataFrame, caption: str) -> Page:
         ".aside": "white-space: nowrap; font-size: 85%",
     }
     wordy = [k for k in range(frame.shape[1]) if _are_words(frame.iloc[:, k])]
-    props |= {f"td.col{k}, th.col{k}": "text-align: left" for k in wordy}
+    left = "text-align: left; padding-left: 1em !important"
+    props |= {f"td.col{k}, th.col{k}": left for k in wordy}
     styles = [{"selector": selector, "props": text} for selector, text in props.items()]
     styler = Page(frame, uuid=name, cell_ids=False, caption=caption)
     if max((len(str(head)) for head in frame.index.get_level_values(0)), default=0) > LONG:
@@ -131,9 +132,12 @@ def _said_once(frame: pd.DataFrame) -> tuple[pd.DataFrame, str]:
 
 
 def _are_words(column: pd.Series) -> bool:
-    """Whether a column's cells are texts that begin with a letter, dashes and empty ones aside."""
-    given = [text for text in column.dropna() if text not in ("", MISSING)]
-    return bool(given) and all(isinstance(text, str) and text[0].isalpha() for text in given)
+    """Whether a column's cells are lists or texts that begin with a letter; dashes aside."""
+    given = [value for value in column.dropna() if value not in ("", MISSING)]
+    return bool(given) and all(
+        isinstance(value, tuple) or (isinstance(value, str) and value[0].isalpha())
+        for value in given
+    )
 
 
 def _shown(value: object) -> str:

@@ -143,7 +143,7 @@ def draw(frame: pd.DataFrame, axes: "Axes", relative: bool = False) -> "Axes":
                               fontsize=TINY)  # fmt: skip
     if axes.texts:  # of single points
         first, *_, last = axes.get_xticks()
-        axes.set_xlim(left=first - 0.3 * (last - first))
+        axes.set_xlim(left=first - 0.4 * (last - first))
     label_right(labels[::-1], axes)
     return axes
 

@@ -2,7 +2,8 @@
 # # The paper's numbers, computed again
 #
 # The paper's numeric and logical claims, from the abstract to the conclusion, held against its own
-# tables and public data. A claim made in several sections counts once for each; points count once.
+# tables and public data. A sentence or number is a *statement*; statements that say the same, in several
+# sections, are one *claim*.
 #
 # **What was audited**: the accepted manuscript, not the version of record, in a text
 # conversion that damaged Table 1. Only its legible rows, those whose printed mean fits their cells
@@ -38,21 +39,21 @@ plt.rcParams.update(style.rc())
 claims = ledger.compute()
 explained = explanations.explanations()
 findings = main_findings.compute(claims, explained)
-print(f"{len(claims)} statements, {claims['issue'].nunique()} different claims")
+print(f"{len(claims)} statements, {claims['issue'].nunique()} claims")
 
 
 # %%
 style.worded(ledger.meanings(claims), "The six verdicts").format(precision=0)
 
-# %% mystnb={"image": {"alt": "Bars: number of claims by verdict; most are reproduced."}}
+# %% mystnb={"image": {"alt": "Bars: number of statements by verdict; most are reproduced."}}
 figure, axes = plt.subplots(figsize=(3.5, 1.5), layout="constrained")
 _ = ledger.draw_summary(ledger.summary(claims), axes)
 
 # %% [markdown]
-# Where a number or the wording differs: how many points that makes, and what they change in the paper.
+# Where a number or the wording differs: how many claims that makes, and what they change in the paper.
 
 # %%
-style.worded(ledger.issues(claims), "Points by what they change")
+style.worded(ledger.issues(claims), "Differing claims by what they change")
 
 # %% [markdown]
 # ## The findings that matter most
@@ -68,7 +69,7 @@ def tell(number):
 
 tell(0)
 
-# %% mystnb={"image": {"alt": "Stacked bars: verdicts of the claims of each section of the paper."}}
+# %% mystnb={"image": {"alt": "Stacked bars: verdicts of the statements of each section of the paper."}}
 figure, axes = plt.subplots(figsize=(3.5, 4.4), layout="constrained")
 _ = ledger.draw_by_section(claims, axes)
 
@@ -89,7 +90,7 @@ _ = testsets.draw_sizes_of_boxes(testsets.sizes_of_boxes(), testsets.fifth(), ax
 # %% tags=["remove-input"]
 tell(3)
 
-# %% mystnb={"image": {"alt": "Mean AUC per variant: the least and most over \u03bb with a line between, and the value of Table 2; for two variants Table 2's value is the right end of the line."}}
+# %% mystnb={"image": {"alt": "Mean AUC per variant: the least and most over \u03bb with a line between, and the value of Table 2; for two variants Table 2's value is the right end of the line to the last digit, for a third nearly."}}
 figure, axes = plt.subplots(figsize=(3.5, 2.4), layout="constrained")
 _ = ledger.draw_beside(ablation.beside_ranges(printed.read()), axes).set_xlabel("mean AUC")
 

@@ -14,7 +14,7 @@ from clnbook import data, images, style
 from clnlib.data import nih
 
 boxes, labels = nih.load_boxes(), nih.load_labels()
-style.page(data.composition(boxes, labels), "").format("{:,.3g}").format(
+style.worded(data.composition(boxes, labels), "All images, and those with boxes").format("{:,.3g}").format(
     "{:,.0f}", subset=(["images", "patients"], slice(None)))
 
 # %% [markdown]
@@ -26,7 +26,7 @@ style.page(data.composition(boxes, labels), "").format("{:,.3g}").format(
 
 # %%
 statistics = data.box_statistics(boxes, labels)
-style.page(statistics, "").format("{:.3f}").format("{:.0f}", subset=["boxes", "patients"])
+style.worded(statistics, "The boxes of each finding; lengths are shares of the frame").format("{:.3f}").format("{:.0f}", subset=["boxes", "patients"])
 
 # %% mystnb={"image": {"alt": "Eight small frames, one per finding, each with all of its expert boxes drawn as thin translucent outlines: cardiomegaly boxes coincide over the heart, nodules are scattered over both lungs."}}
 import matplotlib.pyplot as plt
@@ -39,11 +39,14 @@ for axes, (finding, rows) in zip(panels.flat, boxes.groupby("finding"), strict=T
 # %% [markdown]
 # ## Several findings on one image
 #
-# The paper speaks of single-label classification. These images have more than one boxed finding;
+# The paper speaks of single-label classification. Some of these images have more than one boxed finding;
 # here such an image has one row per box, each with its own finding.
 
 # %%
-style.page(data.findings_per_image(boxes).to_frame().rename_axis("boxed findings"), "")
+style.worded(
+    data.findings_per_image(boxes).to_frame().rename_axis("boxed findings"),
+    "Images by their number of boxed findings",
+)
 
 # %% mystnb={"image": {"alt": "Histogram of ages of the boxed images, from children to about ninety years, most between forty and seventy."}}
 ages = labels[labels["image"].isin(boxes["image"])]["age"]
@@ -64,7 +67,7 @@ from clnbook.audit.leakage import leakage
 from clnlib.data.splits import PROTOCOLS, make_split
 
 tests = {p: leakage(make_split(boxes, p)).loc["test"] for p in PROTOCOLS}
-style.page(pd.concat(tests, axis=1).T, "")
+style.worded(pd.concat(tests, axis=1).T, "What each kind of split leaks into its test part")
 
 # %% [markdown]
 # ## What the phantom is, and is not

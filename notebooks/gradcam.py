@@ -128,7 +128,7 @@ for name in placed:
 # ## Figure 6: examples
 #
 # Each finding's median test box by the head's IoU, with the heat map of the true finding and the
-# box at 127.
+# box at 127. Pictures need the run's weights and images, which are not published with its record.
 
 # %% tags=["shows-images", "nbval-ignore-output"] mystnb={"image": {"alt": "One radiograph per finding under its heat map, with the true box in green, the box head's in orange and the heat map's in blue."}}
 for name in placed:

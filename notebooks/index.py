@@ -3,7 +3,7 @@
 #
 # *CLN: A multi-task deep neural network for chest X-ray image localisation and classification* (Okolo,
 # Katsigiannis, Ramzan; Expert Systems with Applications 2025), rebuilt from its text, run, and its
-# printed numbers computed again.
+# printed numbers computed again. **In print mostly yes; on images not tested yet.**
 #
 # ![Eight drawn radiographs, one per finding, each with its expert box in green and the box that a network trained from scratch on drawn radiographs predicts in orange](_static/gallery.png)
 #

@@ -26,7 +26,7 @@ from its text behave so?""")
 # data ({doc}`audit`, {doc}`ledger`). No image is needed for that.
 #
 # **Networks.** Both training stages are rebuilt from the text ({doc}`method`), with the losses of its
-# equations ({doc}`losses`); Table 3's parameter counts come out, but for seven of EfficientNetB4's
+# equations ({doc}`losses`); Table 3's parameter counts come out, EfficientNetB4's to within seven weights
 # ({doc}`complexity`). What the text leaves open is a parameter with a declared choice. Beside every
 # localisation number stand boxes that see less than a network, with differences paired over patients.
 #

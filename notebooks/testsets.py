@@ -36,7 +36,7 @@ testsets.draw_admissible(sizes, testsets.fifth(), grid)
 # cell be rounded in its own way.
 
 # %%
-style.worded(robustness.conventions())
+style.worded(robustness.conventions(), "The answers under every way of rounding")
 
 # %% [markdown]
 # Under "twice", the totals that each variant admits, and whether 197, which is 20 % of the 984 boxes, or
@@ -44,7 +44,7 @@ style.worded(robustness.conventions())
 # every legible cell and mean, and *near totals*, how many boxes they have.
 
 # %%
-style.worded(testsets.totals())
+style.worded(testsets.totals(), "Totals of test boxes that each variant admits")
 
 # %% [markdown]
 # Three rows are left out though their printed mean fits their cells: two for a damaged label, one
@@ -59,7 +59,7 @@ style.worded(robustness.left_out(), "Rows left out whose mean fits")
 # be other than they read for one size to fit them all; *nearest*: the sizes with so few.
 
 # %%
-style.worded(testsets.common())
+style.worded(testsets.common(), "Numbers of test boxes that fit all six variants")
 
 # %% [markdown]
 # The same if any one cell of a column may read anything, and if every cell may have been rounded in
@@ -79,7 +79,7 @@ print(f"any rounding, cell by cell: {none} of 8 findings have no common size")
 # rows, whose printed means fit their cells, can hide few.
 
 # %%
-style.worded(robustness.null_simulation()).format("{:.2f}")
+style.worded(robustness.null_simulation(), "Simulated tables, and the printed one").format("{:.2f}")
 
 # %% [markdown]
 # What could explain it. Each row is simulated; χ² is the distance of the six sets of sizes from 20 % of
@@ -91,7 +91,7 @@ style.worded(robustness.null_simulation()).format("{:.2f}")
 # independent errors are a little too low.
 
 # %%
-style.worded(explained).format({"probability": "{:.1g}"}, na_rep="–")
+style.worded(explained, "Explanations, simulated").format({"probability": "{:.1g}"}, na_rep="–")
 
 # %% [markdown]
 # ## What such class sizes mean
@@ -108,11 +108,16 @@ _ = uncertainty.draw_wilson(cells[cells["T"] == 0.7], axes)
 # sets of 20 % of the boxes; less, if one test set was shared, as the text says):
 
 # %%
-style.worded(uncertainty.detectable_difference().to_frame().T).format("{:.2f}")
+style.worded(
+    uncertainty.detectable_difference().to_frame().T, "The least difference that can be told from chance"
+).format("{:.2f}")
 
 # %% [markdown]
 # What the best of the variants gains by being picked, were they all equally good; *p spread* is how
-# often equals spread as far as the printed means do.
+# often equals spread as far as the printed means do. *best* is a mean of rounded cells, and may lie a
+# thousandth or two from the printed one.
 
 # %%
-style.worded(uncertainty.best_of_equals())
+style.worded(uncertainty.best_of_equals(), "The best of equals, at each T").format(
+    {"p spread": lambda p: f"{p:.3f}" if p >= 0.001 else "< 0.001"}, precision=3
+)

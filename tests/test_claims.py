@@ -140,7 +140,7 @@ KNOWN = {
     "base-trains": ("trainable parameters include the base's in 6 of 6", REPRODUCED),
     "learning-rate": ("floor after 10 halvings, 40 epochs", NOT_CHECKABLE),
     "lambda-ends": ("λ = 0: localisation, λ = 1: classification", WORDING),
-    "chosen-on-test": ("2 of 6 ranges end at a test AUC of Table 2: CLN-EfficientNetB4 0.831, "
+    "lambda-images": ("2 of 6 ranges end at a test AUC of Table 2: CLN-EfficientNetB4 0.831, "
                        "CLN-ResNet50V2 0.893", NOT_CHECKABLE),
     "lambda-critical": ("mean AUC moves by 0.060 to 0.182 over λ", NOT_CHECKABLE),
     "backbone-and-lambda": ("3 λ: 0.1 (2), 0.2 (1), 0.4 (3)", NOT_CHECKABLE),

@@ -27,7 +27,7 @@ print(train(Train(**small, devices=int(sys.argv[1]))).folder)
 def _run(devices, home):
     """A training of 39 rows, so that the last batch, of 7, does not divide."""
     env = {**os.environ, "KERAS_BACKEND": "jax", "CLN_HOME": str(home)}
-    env["XLA_FLAGS"] = "--xla_force_host_platform_device_count=4"
+    env["XLA_FLAGS"] = "--xla_force_host_platform_device_count=2"
     command = [sys.executable, "-c", TRAINED, str(devices)]
     done = subprocess.run(command, capture_output=True, text=True, env=env, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
@@ -37,14 +37,12 @@ def _run(devices, home):
 @pytest.mark.slow
 @pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="needs JAX")
 def test_several_devices_are_one(tmp_path):
-    """History and predictions of two and four devices are one device's, within float error."""
-    one, *shared = (_run(number, tmp_path / str(number)) for number in (1, 2, 4))
-    assert len(one.part("train")) % 16 % 2 == 1
+    """History and predictions of two devices are one device's, within float error."""
+    one, two = (_run(number, tmp_path / str(number)) for number in (1, 2))
+    assert len(one.part("train")) % 16 % 2 == 1 and two.folder.name != one.folder.name
+    np.testing.assert_allclose(two.history, one.history, rtol=1e-3, atol=1e-5)
     numbers = one.predictions.select_dtypes("number").columns
-    for run in shared:
-        assert run.folder.name != one.folder.name
-        np.testing.assert_allclose(run.history, one.history, rtol=1e-3, atol=1e-5)
-        np.testing.assert_allclose(run.predictions[numbers], one.predictions[numbers], atol=1e-4)
+    np.testing.assert_allclose(two.predictions[numbers], one.predictions[numbers], atol=1e-4)
 
 
 @pytest.mark.parametrize(

@@ -245,7 +245,9 @@ def test_one_evaluation_serves_heads_and_heat_maps():
     one_cell = gradcam.curves(run, frame.assign(cells=1), resamples=50)
     assert set(one_cell["series"]) == set(table.index.get_level_values("series")) - {"CAM 127"}
     found = style.cell(*table.loc[("CAM 127", 0.1), columns])
-    assert f"the best rule for heat maps (CAM 127) {found}, " in gradcam.told(table.reset_index())
+    assert f"the best rule that does not know the true box (CAM 127) {found}, " in gradcam.told(
+        table.reset_index()
+    )
     assert "rule" not in gradcam.told(one_cell) and found in gradcam.told(one_cell)
     (line,) = gradcam.beside_the_head(run, frame).to_dict("records")
     head = test[PREDICTED_BOX].to_numpy()

@@ -39,8 +39,8 @@ def test_a_run_has_the_numbers_of_its_page(studies, table):
 def test_print_floor_and_ceiling(studies, table):
     """A printed method once, from legible cells; the blind box is the runs' own floor."""
     rows = table.set_index("name")
-    assert rows.at["CLN-MobileNetV3Small", "mean AUC"] == 0.918
-    assert rows.at["CLN-MobileNetV3Small", "T = 0.7"] == 0.538
+    assert rows.at["CLN-MobileNetV3Small, λ = 0.4", "mean AUC"] == 0.918
+    assert rows.at["CLN-MobileNetV3Small, λ = 0.4", "T = 0.7"] == 0.538
     assert (table["group"] == leaderboard.PRINT).sum() == published.table2()["method"].nunique()
     told = rows.loc["a blind box per finding, told the true one", leaderboard.ACCURACIES]
     floor = summary.summary(studies["nih880-pilot"][0], resamples=1)["blind box"].iloc[2:]
@@ -63,7 +63,7 @@ def test_a_study_around_a_recipe_names_what_was_changed():
     study = runs.study(str(RESULTS / "nih880-study"))
     found = leaderboard.compute({"nih880-study": study})["name"].tolist()
     assert len(set(found)) == len(found)
-    assert "CLN-MobileNetV3Small, λ = 0.4, the recipe, seed 0" in found
+    assert "CLN-MobileNetV3Small, λ = 0.4, the study's recipe, seed 0" in found
     assert "CLN-MobileNetV3Small, λ = 0.4, backbone frozen, seed 1" in found
     assert "CLN-MobileNetV3Small, λ = 0.1, seed 2" in found
 

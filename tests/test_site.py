@@ -471,7 +471,7 @@ def test_the_explorer_follows_the_reader(site, browser):
         drawn_images = all(run.train.dataset == "phantom" for run in runs.study(name))
         page.select_option("select[name=study]", name)
         page.select_option("select[name=finding]", study["findings"][0])
-        shown = page.inner_text(".explore-numbers caption")
+        shown = page.inner_text(".explore-numbers caption").removesuffix(", drawn radiographs")
         run = next(run for run in study["runs"] if run["label"] == shown)
         for at in (0, len(study["thresholds"]) - 1):
             page.fill("input[name=threshold]", str(at))
@@ -505,7 +505,7 @@ def test_the_explorer_shows_a_box_learn(site, browser):
     data = page.evaluate("window.clnExplore")
     assert not all(run["learning"] for study in data.values() for run in study["runs"])
     study = data["phantom"]
-    label = page.inner_text(".explore-numbers caption")
+    label = page.inner_text(".explore-numbers caption").removesuffix(", drawn radiographs")
     told = next(run["learning"] for run in study["runs"] if run["label"] == label)
     drawn = page.locator(".explore-learning rect.network")
     for epoch in (told["kept"], len(told["boxes"])):

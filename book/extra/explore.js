@@ -102,7 +102,7 @@
       told(study.paper[run.backbone][finding][at])]);
     if (study.experts) columns.push([`radiologists${elsewhere}`, "–", told(study.experts[finding][at])]);
     return html("table", { className: "table" },
-      html("caption", {}, run.label + (beside ? `; second run: ${beside.label}` : "")),
+      html("caption", {}, run.label + (elsewhere && ", drawn radiographs") + (beside ? `; second run: ${beside.label}` : "")),
       html("thead", {}, html("tr", {}, ...["", "AUC", `IoU accuracy at T = ${study.thresholds[at]}`]
         .map((h) => (h ? html("th", { scope: "col" }, h) : html("td", {}))))),
       html("tbody", {}, ...columns.map((texts) => row(...texts))));
@@ -177,21 +177,27 @@
     }
   }
 
-  /* The phantom, if it is there, and of a study the living run that finds most. */
+  /* The phantom, if it is there. */
   function begin() {
     fill(field("study"), Object.keys(data));
     if (data.phantom) field("study").value = "phantom";
+    best();
     const [study] = chosenRun();
-    const found = (run) => (run.dead ? -1 : run.accuracy.at(-1)[2][0]);
-    const best = study.runs.reduce((a, b) => (found(b) > found(a) ? b : a));
-    field("backbone").value = best.backbone;
-    chosenRun();
-    field("lam").value = best.lam;
-    chosenRun();
-    field("run").value = study.runs.indexOf(best);
     field("finding").selectedIndex = field("finding").options.length - 1;
     field("threshold").max = study.thresholds.length - 1;
     field("threshold").value = 2;
+  }
+
+  /* Of the chosen study the living run that finds most. */
+  function best() {
+    const [study] = chosenRun();
+    const found = (run) => (run.dead ? -1 : run.accuracy.at(-1)[2][0]);
+    const most = study.runs.reduce((a, b) => (found(b) > found(a) ? b : a));
+    field("backbone").value = most.backbone;
+    chosenRun();
+    field("lam").value = most.lam;
+    chosenRun();
+    field("run").value = study.runs.indexOf(most);
   }
 
   function draw() {
@@ -217,6 +223,7 @@
 
   begin();
   recall();
+  field("study").addEventListener("input", best); // before the picture is drawn anew
   root.addEventListener("input", draw); // the slider of epochs stands beside its boxes, outside the form
   window.addEventListener("hashchange", () => { recall(); draw(); });
   new MutationObserver(draw).observe(document.documentElement, { attributeFilter: ["data-theme"] });

@@ -154,7 +154,7 @@ def draw_summary(counts: pd.Series, axes: "Axes") -> "Axes":
 
 
 def draw_by_section(table: pd.DataFrame, axes: "Axes") -> "Axes":
-    """Number of claims of each section, stacked by verdict.
+    """Number of statements of each section, stacked by verdict.
 
     Parameters
     ----------
@@ -173,7 +173,7 @@ def draw_by_section(table: pd.DataFrame, axes: "Axes") -> "Axes":
         left += counts[verdict].to_numpy()
     axes.invert_yaxis()
     axes.set(xlabel="statements", ylabel="section")
-    axes.legend(fontsize=TINY)
+    axes.figure.legend(fontsize=TINY, loc="outside lower center", ncols=2)
     return axes
 
 

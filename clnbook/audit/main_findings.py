@@ -64,7 +64,8 @@ def _arithmetic_holds(table: pd.DataFrame) -> Finding:
 def _network(tables: printed.Printed) -> Finding:
     flat = [network.total(model, "flatten") / 1e6 for model in tables.size]
     text = (
-        f"{len(network.fits(tables))} of 6 totals of Table 3 are those of Keras' bases with global "
+        f"{len(network.fits(tables))} of 6 totals of Table 3 are those of Keras' bases, "
+        f"EfficientNetB4's to within {network.NORMALISATION} weights, with global "
         "pooling, average or maximum, before the flatten layer, which then changes nothing. Who "
         "follows the text, which names no pooling, and flattens the feature maps builds networks "
         f"of {min(flat):.1f} to {max(flat):.1f} million parameters."
@@ -92,12 +93,12 @@ def _no_common_test_set(table: pd.DataFrame, explained: pd.DataFrame) -> Finding
 def _lambda(table: pd.DataFrame) -> Finding:
     answer = table.set_index("id")["recomputed"]
     text = (
-        f"λ was selected by a figure over λ. {answer['chosen-on-test']}. Unless that is a "
+        f"λ was selected by a figure over λ. {answer['lambda-images']}. Unless that is a "
         "coincidence, the figure shows test images, and a λ selected by it was selected on the "
         "images whose results are printed; of which images it is the text does not tell. Table 1 "
         f"and Table 2 compare variants at {answer['backbone-and-lambda']}."
     )
-    ids = ["chosen-on-test", "backbone-and-lambda", "above-maximum"]
+    ids = ["lambda-images", "backbone-and-lambda", "above-maximum"]
     return "On which images λ was selected cannot be read from print", text, ids
 
 
@@ -121,8 +122,8 @@ def _stability(table: pd.DataFrame, tables: printed.Printed) -> Finding:
         f"All variants decay less than all published methods ({answer['slower-rate']}), but "
         f"CLN-CheXNet loses {answer['decay-chexnet']} (printed: {said['decay-chexnet']}), {name}, "
         f"whose decay the text does not tell, at least {low:.1f} %, and the best mean at T = 0.7 "
-        f"is {answer['best-cln-0.7']} (printed: {said['best-cln-0.7']}): both slips "
-        "understate CLN."
+        f"is {answer['best-cln-0.7']} (printed: {said['best-cln-0.7']}): both printed "
+        "numbers understate CLN."
     )
     ids = ["slower-rate", "decay-chexnet", "decay-resnet", "worst-decay", "best-cln-0.7"]
     return "Stability over thresholds holds; two of its numbers are better than printed", text, ids
