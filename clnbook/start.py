@@ -142,8 +142,8 @@ def in_print() -> str:
     return (
         f"Of {len(table)} statements, {number[REPRODUCED]} are reproduced from print or public "
         f"tables; {number[list(ACCUSING)].sum()} differ in a number or in words, which are "
-        f"{points.to_numpy().sum()} different claims, {points['a conclusion'].sum()} of them about a "
-        f"conclusion; {number[QUALIFIED]} the paper qualifies itself; the rest print does not "
+        f"{points.to_numpy().sum()} different claims, {points['a conclusion'].sum()} of them about "
+        f"a conclusion; {number[QUALIFIED]} the paper qualifies itself; the rest print does not "
         "decide, or only images or trained networks would."
     )
 
