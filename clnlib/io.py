@@ -92,10 +92,10 @@ def content_sha256(files: Iterable[Path]) -> dict[Path, str]:
     names = {file: str(file.resolve()) for file in stamps}
     entries = {file: known.get(name, []) for file, name in names.items()}
     stale = [file for file, stamp in stamps.items() if entries[file][:3] != stamp]
-    some = [stale[k : k + 64] for k in range(0, len(stale), 64)]  # a file each would be much to do
+    parts = [stale[k : k + 64] for k in range(0, len(stale), 64)]  # one by one costs the pool more
     with ThreadPoolExecutor() as pool:
-        each = pool.map(lambda part: [*map(_sha256, part)], some)
-        hashes = dict(zip(stale, itertools.chain.from_iterable(each), strict=True))
+        each = itertools.chain.from_iterable(pool.map(lambda part: [*map(_sha256, part)], parts))
+        hashes = dict(zip(stale, each, strict=True))
     settled = (time.time() - RACE) * 1e9
     fresh = {
         names[file]: [*stamps[file], value]

@@ -124,7 +124,7 @@ def test_the_instrument_is_thin():
     lines = {
         path: len(path.read_text("utf-8").splitlines()) for path in ROOT.glob("clnlib/**/*.py")
     }
-    assert sum(lines.values()) <= 6030
+    assert sum(lines.values()) <= 6035
     assert max(lines.values()) <= 330
 
 

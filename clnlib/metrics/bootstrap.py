@@ -51,8 +51,8 @@ def counts(patients: ArrayLike, resamples: int = RESAMPLES, seed: int = 0) -> Co
     number = len(patient)
     drawn = np.random.default_rng(seed).multinomial(number, np.full(number, 1 / number), resamples)
     made = np.ones((1 + resamples, len(codes)))
-    for row, of_patients in zip(made[1:], drawn, strict=True):  # at once they would be there twice
-        row[:] = of_patients[codes]
+    for row, often in zip(made[1:], drawn, strict=True):  # all at once would be there twice
+        row[:] = often[codes]
     return made
 
 

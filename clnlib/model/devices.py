@@ -1,7 +1,6 @@
 """Batches shared by several devices of one machine: Keras' data parallelism, under JAX.
 
-Every device has the whole network and its part of each batch; the arithmetic is that of one device,
-BatchNorm's statistics included, summed in another order.
+Each has the whole network and a part of the batch; the arithmetic, BatchNorm's too, is that of one.
 """
 
 from collections.abc import Iterator
@@ -53,7 +52,7 @@ def whole_batches(feed: Any) -> int:
 
 @contextmanager
 def undivided() -> Iterator[None]:
-    """While it is open, every device sees whole batches, of any size: to evaluate and predict."""
+    """In it every device sees whole batches, of any size: to evaluate and predict."""
     shared = keras.distribution.distribution()
     keras.distribution.set_distribution(None)
     try:
