@@ -3,7 +3,7 @@
     python benchmarks/scale.py benchmarks/scale.csv [--images 1000 3000 10000 30000 96000]
 
 No image of NIH is needed: links with NIH's names, of patients without a box, lead to 400 drawn
-radiographs of 256 pixels; `--side 1024` draws them as large as NIH's, whose decoding takes longer.
+radiographs of 256 pixels, a quarter of NIH's side.
 Every step is a process of its own, whose largest memory is noted:
 
 hash, hash again   which images there are and what is in them, the first and the second time;
@@ -31,7 +31,7 @@ from pathlib import Path
 import pandas as pd
 
 ROOT = Path(__file__).resolve().parents[1]
-DRAWN, SIZE = 400, 64
+DRAWN, SIDE, SIZE = 400, 256, 64
 
 
 def main() -> None:
@@ -40,7 +40,6 @@ def main() -> None:
     )
     words.add_argument("out", type=Path)
     words.add_argument("--images", type=int, nargs="+", default=[1000, 3000, 10000, 30000, 96000])
-    words.add_argument("--side", type=int, default=256)
     words.add_argument("--step", choices=STEPS)
     given = words.parse_args()
     if given.step:
@@ -54,7 +53,7 @@ def main() -> None:
     lines = []
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        _draw(folder / "drawn", given.side)
+        _draw(folder / "drawn")
         for number in given.images:
             os.environ["CLN_NIH_DIR"] = str(_linked(folder, number))
             os.environ["CLN_HOME"] = str(folder / f"home-{number}")
@@ -92,7 +91,7 @@ def report(table: pd.DataFrame) -> None:
     print(ratios.to_string(float_format="{:.3f}".format))
 
 
-def _draw(folder: Path, side: int) -> None:
+def _draw(folder: Path) -> None:
     from PIL import Image
 
     from clnlib.data import nih, phantom
@@ -101,7 +100,7 @@ def _draw(folder: Path, side: int) -> None:
     boxes = nih.load_boxes().groupby("image").first().head(DRAWN)
     for k, row in enumerate(boxes.itertuples()):
         found = [(row.finding, (row.x1, row.y1, row.x2, row.y2))]
-        Image.fromarray(phantom.draw(row.Index, found, side, 4)).save(folder / f"{k}.png")
+        Image.fromarray(phantom.draw(row.Index, found, SIDE, 4)).save(folder / f"{k}.png")
 
 
 def _linked(folder: Path, number: int) -> Path:

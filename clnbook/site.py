@@ -209,13 +209,13 @@ def foot(app: Any, name: str, template: str, context: dict[str, Any], tree: Any)
     context["theme_extra_footer"] = app.config.companion_foot
 
 
-def version_and_citation(address: str = "") -> str:
+def version_and_citation(address: str) -> str:
     """Version, commit, licence and a folded BibTeX entry, in HTML, from `CITATION.cff` and git.
 
     Parameters
     ----------
     address
-        Of the repository; without one the entry has none.
+        Of the repository; where it is empty the entry has none.
     """
     work = yaml.safe_load((paths.CHECKOUT / "CITATION.cff").read_text(encoding="utf-8"))
     made = runs.environment()

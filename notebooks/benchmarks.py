@@ -56,9 +56,8 @@ told("memory-speed")
 #
 # Stage 1 on more and more images: links with NIH's names to drawn radiographs, 64 pixels, two epochs of
 # MobileNetV3Small. Memory and time of every step should grow no faster than the images, up to nearly all that
-# NIH has of patients without a box. Drawn radiographs are small: at NIH's own size decoding takes far longer,
-# and hashing beside it less. Largest memory counts the part of the store's file that is mapped, 4 KiB an image,
-# which the system takes back when it needs it.
+# NIH has of patients without a box. The drawn radiographs have a quarter of NIH's side. Largest memory counts
+# the part of the store's file that is mapped, 4 KiB an image, which the system takes back when it needs it.
 
 # %% mystnb={"image": {"alt": "Two panels against the number of images, both axes logarithmic: seconds of each step, which rise in straight lines, and the largest memory of each step. The numbers are in the table below."}}
 scale = pd.read_csv(FOLDER / "scale.csv")

@@ -26,7 +26,8 @@ style.worded(data.composition(boxes, labels), "All images, and those with boxes"
 
 # %%
 statistics = data.box_statistics(boxes, labels)
-style.worded(statistics, "The boxes of each finding; lengths are shares of the frame").format("{:.3f}").format("{:.0f}", subset=["boxes", "patients"])
+shown = style.worded(statistics, "The boxes of each finding").format("{:.3f}")
+shown.format("{:.0f}", subset=["boxes", "patients"])
 
 # %% mystnb={"image": {"alt": "Eight small frames, one per finding, each with all of its expert boxes drawn as thin translucent outlines: cardiomegaly boxes coincide over the heart, nodules are scattered over both lungs."}}
 import matplotlib.pyplot as plt

@@ -70,15 +70,18 @@ def test_several_devices_need_jax():
 
 
 def test_the_last_batch_may_not_divide(monkeypatch):
-    """40 rows are two batches of 16 and one of 8; 43 end with one of 11, which two cannot share."""
-    even, odd = (
+    """40 rows are two batches of 16 and one of 8; 43 end with one of 11, which two cannot share.
+
+    The only batch of 11 rows is the first, so that nothing is laid out unlike it.
+    """
+    even, odd, only = (
         Feed(Examples(np.zeros((rows, 8, 8), np.uint8), np.arange(rows), {}), 16)
-        for rows in (40, 43)
+        for rows in (40, 43, 11)
     )
     assert devices.whole_batches(odd) == 3  # one device takes any batch
     mesh = SimpleNamespace(device_mesh=SimpleNamespace(devices=np.zeros(2)))
     monkeypatch.setattr(devices.keras.distribution, "distribution", lambda: mesh)
-    assert (devices.whole_batches(even), devices.whole_batches(odd)) == (3, 2)
+    assert [devices.whole_batches(feed) for feed in (even, odd, only)] == [3, 2, 1]
 
 
 def test_evaluation_is_undivided(monkeypatch):

@@ -30,6 +30,7 @@ def share(devices: int, batch_size: int) -> None:
         There are fewer devices here, the backend cannot, or a batch does not divide.
     """
     if devices == 1:
+        keras.distribution.set_distribution(None)  # an earlier training may have shared
         return
     backend = keras.backend.backend()
     here = keras.distribution.list_devices() if backend == "jax" else [backend]
@@ -44,10 +45,10 @@ def share(devices: int, batch_size: int) -> None:
 
 
 def whole_batches(feed: Any) -> int:
-    """How many batches of a feed divide; the last one may not."""
+    """How many batches of a feed are laid out like its first; a last one may not divide."""
     shared = keras.distribution.distribution()
     devices = shared.device_mesh.devices.size if shared else 1
-    return len(feed) - bool(len(feed.order) % feed.batch_size % devices)
+    return max(1, len(feed) - bool(len(feed.order) % feed.batch_size % devices))
 
 
 @contextmanager
