@@ -4,6 +4,8 @@ Everything random depends on (seed, epoch, example) alone, so an epoch can be re
 """
 
 import math
+import mmap
+import sys
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -82,6 +84,9 @@ class Feed(keras.utils.PyDataset):  # type: ignore[misc]
         chosen = self.order[batch * self.batch_size : (batch + 1) * self.batch_size]
         images, rows, targets = self.examples.some(chosen)
         pixels = images[rows]  # a copy, (B, S, S)
+        if sys.platform != "win32" and isinstance(images.base, mmap.mmap):
+            # Else a store's mapped pages add up to all of it in this process' memory.
+            images.base.madvise(mmap.MADV_DONTNEED)
         if self.augment:
             assert self.shuffle is not None, "augmentation needs the seed and epoch of `shuffle`"
             for k, example in enumerate(chosen):

@@ -233,8 +233,3 @@ def _resume(model: Any, folder: Path) -> list[Logs]:
             variable.assign(values[name])
     print(f"continuing after epoch {epoch}", flush=True)
     return [{**row, "epoch": int(row["epoch"])} for row in rows]
-
-
-def discard(folder: Path) -> None:
-    """Remove a record, finished or not."""
-    shutil.rmtree(folder, ignore_errors=True)

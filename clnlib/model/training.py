@@ -1,6 +1,7 @@
 """The two training stages: parameters in, a finished run record out."""
 
 import json
+import shutil
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -189,7 +190,7 @@ def _begin(folder: Path, p: Train | Finetune, facts: Mapping[str, Any]) -> dict[
     noted = folder / "checkpoint" / "identity.json"
     if p.restart or not noted.exists():
         # Nothing to continue from; what lies there belongs to another record.
-        loop.discard(folder)
+        shutil.rmtree(folder, ignore_errors=True)
     else:
         before = json.loads(noted.read_text(encoding="utf-8"))
         if changed := [name for name, value in state.items() if before.get(name) != value]:
@@ -197,7 +198,7 @@ def _begin(folder: Path, p: Train | Finetune, facts: Mapping[str, Any]) -> dict[
                 modules = runs.differing(before.get("code", {}), state["code"])
                 changed[changed.index("code")] = f"code ({', '.join(modules)})"
             print(f"{', '.join(changed)} changed: starting this run anew", flush=True)
-            loop.discard(folder)
+            shutil.rmtree(folder, ignore_errors=True)
     io.write_json(folder / "parameters.json", {**p.model_dump(), "stage": type(p).__name__.lower()})
     io.write_json(noted, state)
     return now
