@@ -1,5 +1,6 @@
 """Data sets: the rows to learn from and a way to open their images, by name or by path."""
 
+import functools
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -24,6 +25,7 @@ from clnlib.runs import LABEL
 NIH_SMALLEST = 128  # pixels per side: smaller copies of NIH's 1024 are refused
 
 Read = Callable[[str], tuple[NDArray[np.uint8], dict[str, Any]]]
+_labels = functools.cache(nih.load_labels)  # a study asks for them with every run of stage 1
 
 
 @dataclass(frozen=True)
@@ -98,10 +100,9 @@ def boxed(parameters: Prepare) -> Source:
     size = parameters.size
     if parameters.dataset == "phantom":
         boxes = _some_images(nih.load_boxes(), parameters.phantom_images)
-        drawn = {
-            image: [(r.finding, (r.x1, r.y1, r.x2, r.y2)) for r in rows.itertuples()]
-            for image, rows in boxes.groupby("image")
-        }
+        drawn: dict[str, list[Any]] = {}
+        for r in boxes.itertuples():
+            drawn.setdefault(r.image, []).append((r.finding, (r.x1, r.y1, r.x2, r.y2)))
         return Source("phantom", BOXED, boxes, *_phantom(drawn, size, parameters.phantom_contrast))
     if parameters.dataset == "nih880":
         boxes = nih.load_boxes()
@@ -120,7 +121,7 @@ def labelled(parameters: Finetune) -> Source:
     No patient with a boxed image is in it, so that nothing of stage 2's validation or test is
     seen. Validation is a tenth of the train/validation list, by patient.
     """
-    labels = nih.load_labels()
+    labels = _labels()
     labels = labels[~labels["patient"].isin(nih.load_boxes()["patient"])]
     if parameters.dataset == "phantom":
         if parameters.resolution is not None:
