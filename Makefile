@@ -47,8 +47,10 @@ pdf: .venv/installed
 	python scripts/print_book.py build/cln-companion.pdf
 	$(MAKE) site
 
+# Two workers, and one thread each: two would only wait for each other's turn.
 test: .venv/installed lint
-	python -m pytest -n 2 --dist loadfile --nbval
+	TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1 OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 \
+		python -m pytest -n 2 --dist loadfile --nbval
 	@$(MAKE) --no-print-directory changed
 
 # `make book` and `make test` change no file of the checkout: the last line of both.

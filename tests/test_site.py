@@ -211,6 +211,8 @@ def _open(browser, site, width, theme):
 def _violations(page, rules):
     """What axe-core calls serious or critical on a page by these rules, as rule and element."""
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    if not page.evaluate("'axe' in window"):
+        page.evaluate(axe.axe_script)
     # Rows, and entries of the API, that are like those before them would take minutes.
     alike = ["table tbody tr:nth-child(n+4)", "dl.py ~ dl.py ~ dl.py"]
     options = {
@@ -218,8 +220,9 @@ def _violations(page, rules):
         "preload": False,  # asks for style sheets, which a page opened as a file may not
         "runOnly": rules,
     }
-    found = axe.run(page, context={"exclude": [[each] for each in alike]}, options=options)
-    grave = [v for v in found.response["violations"] if v["impact"] in ("serious", "critical")]
+    given = [{"exclude": [[each] for each in alike]}, options]
+    run = "async (given) => (await axe.run(...given)).violations"
+    grave = [v for v in page.evaluate(run, given) if v["impact"] in ("serious", "critical")]
     return {(v["id"], node["target"][0]) for v in grave for node in v["nodes"]}
 
 
