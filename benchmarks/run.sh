@@ -7,7 +7,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 export KERAS_BACKEND="${KERAS_BACKEND:-tensorflow}"
 machine=$(python -c "from clnlib.model import session; print(session.device())" 2>/dev/null)
-all="feed_speed store_speed memory_speed gradcam_speed bootstrap_speed evaluation_speed step_speed scale"
+all="feed_speed store_speed memory_speed gradcam_speed bootstrap_speed evaluation_speed step_speed step_profile scale"
 for name in ${@:-$all}; do
     words=
     [ "$name" = scale ] && words=benchmarks/scale.csv

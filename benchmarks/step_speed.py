@@ -47,7 +47,8 @@ def main() -> None:
     given = words.parse_args()
     if given.one:
         way, backbone, precision = given.one
-        print(json.dumps(WAYS[way](backbone, precision)))
+        steps, weights = WAYS[way](backbone, precision)
+        print(json.dumps([timed(steps), weights]))
         return
     lines = {}
     for backbone, precision in itertools.product(given.backbones, given.precisions):
@@ -75,7 +76,11 @@ def batch() -> tuple[Any, Any, Any]:
     return images, findings, np.hstack([low, high]).astype(np.float32)
 
 
-def timed(steps: Callable[[int], object]) -> float:
+Steps = Callable[[int], object]
+"""Trains so many steps."""
+
+
+def timed(steps: Steps) -> float:
     """Seconds of a step, after a first one that compiles, over about ten seconds."""
     steps(2)
     start = time.perf_counter()
@@ -86,7 +91,8 @@ def timed(steps: Callable[[int], object]) -> float:
     return (time.perf_counter() - start) / number
 
 
-def keras_step(backbone: str, precision: str, deterministic: bool = True) -> tuple[float, int]:
+def keras_steps(backbone: str, precision: str, deterministic: bool = True) -> tuple[Steps, int]:
+    """Training steps as the product takes them, and how many weights they train."""
     from clnlib.data.feed import Examples, Feed
     from clnlib.model import network, session
     from clnlib.model.losses import compile_cln
@@ -103,11 +109,11 @@ def keras_step(backbone: str, precision: str, deterministic: bool = True) -> tup
         each = Examples(images[..., 0], rows, {k: v[rows] for k, v in targets.items()})
         model.fit(Feed(each, BATCH), shuffle=False, verbose=0)
 
-    weights = sum(int(np.prod(v.shape)) for v in model.trainable_variables)
-    return timed(steps), weights
+    return steps, sum(int(np.prod(v.shape)) for v in model.trainable_variables)
 
 
-def torch_step(backbone: str, precision: str) -> tuple[float, int]:
+def torch_steps(backbone: str, precision: str) -> tuple[Steps, int]:
+    """The same of PyTorch."""
     import timm
     import torch
     from torch import nn
@@ -144,14 +150,14 @@ def torch_step(backbone: str, precision: str) -> tuple[float, int]:
             adam.step()
         value.item()  # waits for the device
 
-    seconds = timed(steps)
-    return seconds, sum(each.numel() for each in parts.parameters() if each.grad is not None)
+    steps(1)  # a head that timm leaves in gets no gradient
+    return steps, sum(each.numel() for each in parts.parameters() if each.grad is not None)
 
 
-WAYS: dict[str, Callable[[str, str], tuple[float, int]]] = {
-    KERAS: keras_step,
-    ANY_ORDER: lambda *given: keras_step(*given, deterministic=False),
-    TORCH: torch_step,
+WAYS: dict[str, Callable[[str, str], tuple[Steps, int]]] = {
+    KERAS: keras_steps,
+    ANY_ORDER: lambda *given: keras_steps(*given, deterministic=False),
+    TORCH: torch_steps,
 }
 
 
