@@ -4,9 +4,9 @@
     python benchmarks/step_profile.py [--backbones chexnet …]
 
 The steps are those of `step_speed.py`. Milliseconds of a step by kind of work, as each library's
-own profiler notes them; operations may overlap, so they add up to a little more than `step`, which
-is timed without a profiler. `Keras, fused` is an experiment: BatchNorm as TensorFlow's one
-operation instead of Keras' several.
+own profiler notes them; operations may overlap. `step` is timed without the profiler, `profiled`
+with it. `Keras, fused` is an experiment: BatchNorm by TensorFlow's one operation instead of Keras'
+several.
 """
 
 import argparse
@@ -16,13 +16,14 @@ import re
 import subprocess
 import sys
 import tempfile
+import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from step_speed import KERAS, TORCH, keras_steps, timed, torch_steps
+from step_speed import KERAS, TORCH, Steps, keras_steps, timed, torch_steps
 
 STEPS = 8
 FUSED = "Keras, fused"
@@ -52,7 +53,7 @@ def main() -> None:
             column = json.loads(done.stdout.splitlines()[-1])
             columns[backbone, way, precision.removeprefix("mixed_")] = column
             print(backbone, way, precision, column, file=sys.stderr, flush=True)
-    table = pd.DataFrame(columns).T[[CONVOLUTION, DEPTHWISE, NORM, CAST, REST, "step"]]
+    table = pd.DataFrame(columns).T[[CONVOLUTION, DEPTHWISE, NORM, CAST, REST, "step", "profiled"]]
     print(table.fillna(0).to_string(float_format="{:.0f}".format))
 
 
@@ -64,16 +65,18 @@ def keras_profile(backbone: str, precision: str, fused: bool = False) -> dict[st
     if fused:
         keras.layers.BatchNormalization.call = _fused
     norms: set[str] = set()
-    build = keras.layers.BatchNormalization.build
-    keras.layers.BatchNormalization.build = lambda layer, shape: (
-        norms.add(layer.name),
-        build(layer, shape),
-    )[-1]
+    built = keras.layers.BatchNormalization.build
+
+    def build(layer: Any, shape: Any) -> None:
+        norms.add(layer.name)
+        built(layer, shape)
+
+    keras.layers.BatchNormalization.build = build
     steps, _ = keras_steps(backbone, precision)
     told = {"step": 1000 * timed(steps)}
     with tempfile.TemporaryDirectory() as folder:
         tf.profiler.experimental.start(folder)
-        steps(STEPS)
+        told["profiled"] = _milliseconds(steps)
         tf.profiler.experimental.stop()
         space = xplane_pb2.XSpace()
         space.ParseFromString(next(Path(folder).rglob("*.xplane.pb")).read_bytes())
@@ -88,6 +91,12 @@ def keras_profile(backbone: str, precision: str, fused: bool = False) -> dict[st
     return told | spent
 
 
+def _milliseconds(steps: Steps) -> float:
+    start = time.perf_counter()
+    steps(STEPS)
+    return 1000 * (time.perf_counter() - start) / STEPS
+
+
 def _kind(operation: str, in_norm: bool) -> str:
     """The kind of work of one of TensorFlow's operations."""
     if operation == "Cast":
@@ -100,7 +109,7 @@ def _kind(operation: str, in_norm: bool) -> str:
 
 
 def _fused(layer: Any, inputs: Any, training: bool = False, mask: Any = None) -> Any:
-    """Keras' BatchNorm with TensorFlow's operation; training only, as in the steps."""
+    """What Keras' BatchNorm does, by TensorFlow's operation for all of it."""
     import tensorflow as tf
 
     moving = [layer.moving_mean, layer.moving_variance]
@@ -121,7 +130,7 @@ def torch_profile(backbone: str, precision: str) -> dict[str, float]:
     steps, _ = torch_steps(backbone, precision)
     told = {"step": 1000 * timed(steps)}
     with profile(activities=[ProfilerActivity.CPU], record_shapes=True) as noted:
-        steps(STEPS)
+        told["profiled"] = _milliseconds(steps)
     spent: Counter[str] = Counter()
     for each in noted.key_averages(group_by_input_shape=True):
         kind = REST

@@ -1,5 +1,8 @@
 """Every row once an epoch, everything random repeatable, boxes where their pixels are."""
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -13,6 +16,7 @@ from clnlib.data.store import Content, build_store
 from clnlib.runs import TRUE_BOX
 
 SIZE = 96
+SMAPS = Path("/proc/self/smaps")
 FULL = np.array([0.25, 0.25, 0.75, 0.75], np.float32)
 
 
@@ -185,6 +189,23 @@ def test_the_store_is_never_changed(tmp_path):
     np.testing.assert_array_equal(store.images, pictures)
     assert (tmp_path / "s" / "images.u8").read_bytes() == pictures.tobytes()
     assert not store.images.flags.writeable
+
+
+@pytest.mark.skipif(not SMAPS.exists(), reason="needs Linux, which says what a map keeps")
+def test_a_batch_leaves_nothing_of_the_store_in_memory(tmp_path):
+    """However large a store, a process that reads its batches holds none of its pages."""
+
+    def held():
+        """KiB of the map of `file` in this process' memory."""
+        (part,) = re.findall(rf"{re.escape(str(file))}\n.*?\nRss: +(\d+)", SMAPS.read_text(), re.S)
+        return int(part)
+
+    file = tmp_path / "images.u8"
+    (np.arange(512 * 64 * 64) % 256).astype(np.uint8).tofile(file)
+    images = np.memmap(file, np.uint8, "r", shape=(512, 64, 64))
+    assert images.max() == 255 and held() == 2048  # read in another way, they stay
+    pixels = whole(Feed(Examples(images, np.arange(512), {"box": np.zeros((512, 4))}), 16))[0]
+    assert held() == 0 and (pixels[..., 0] == images).all()
 
 
 # geometry
