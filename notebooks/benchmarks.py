@@ -37,6 +37,16 @@ def told(name):
 told("step-speed")
 
 # %% [markdown]
+# Where that time goes, in milliseconds. Keras writes BatchNorm as several operations and always in single
+# precision: half precision hardly shortens them, and adds casts from it and back. PyTorch has one operation,
+# which reads and writes half precision. *Keras, fused* is an experiment: TensorFlow has such an
+# operation, too, and with it in Keras' place a step is shorter in either precision. The depthwise convolutions
+# of MobileNetV3Small take longer in half precision than in single, in both libraries.
+
+# %%
+told("step-profile")
+
+# %% [markdown]
 # ## Feeding the network
 #
 # Augmented images a second, with threads as a training has them; training through the store against an
@@ -56,8 +66,7 @@ told("memory-speed")
 #
 # Stage 1 on more and more images: links with NIH's names to drawn radiographs, 64 pixels, two epochs of
 # MobileNetV3Small. Memory and time of every step should grow no faster than the images, up to nearly all that
-# NIH has of patients without a box. The drawn radiographs have a quarter of NIH's side. Largest memory counts
-# the part of the store's file that is mapped, 4 KiB an image, which the system takes back when it needs it.
+# NIH has of patients without a box. The drawn radiographs have a quarter of NIH's side.
 
 # %% mystnb={"image": {"alt": "Two panels against the number of images, both axes logarithmic: seconds of each step, which rise in straight lines, and the largest memory of each step. The numbers are in the table below."}}
 scale = pd.read_csv(FOLDER / "scale.csv")
@@ -92,3 +101,10 @@ told("gradcam-speed")
 
 # %%
 told("endurance")
+
+# %% [markdown]
+# ## Not measured
+#
+# On a GPU none of the above: `python benchmarks/step_speed.py --ways Keras "Keras, any order" PyTorch` and
+# `python benchmarks/feed_speed.py` print there what they print here, and `-p devices 2` shares a training by
+# two of them. On several nodes of a cluster nothing.
