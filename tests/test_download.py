@@ -87,10 +87,9 @@ class Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def nih_folder(tmp_path, monkeypatch) -> Iterator[object]:
-    """An empty CLN_NIH_DIR, and a client that hardly waits."""
+    """An empty CLN_NIH_DIR, and a client that hardly waits before it tries again."""
     monkeypatch.setenv("CLN_NIH_DIR", str(tmp_path / "nih"))
     monkeypatch.setattr(download, "WAIT", 0.001)
-    monkeypatch.setattr(download, "STALL", 0.5)
     (tmp_path / "nih").mkdir()
     return tmp_path / "nih"
 
@@ -137,8 +136,10 @@ def unpacked(folder) -> dict[str, bytes]:
     ],
     ids="-".join,
 )
-def test_what_servers_do(nih_folder, behaviours):
+def test_what_servers_do(nih_folder, behaviours, monkeypatch):
     """Whatever a server does before it behaves, in the end all images are there, byte by byte."""
+    if "stall" in behaviours:  # elsewhere a busy machine is no stall
+        monkeypatch.setattr(download, "STALL", 0.5)
     fetch(nih_folder, *behaviours)
     assert unpacked(nih_folder) == IMAGES
     assert not list(nih_folder.glob("*.gz*"))
