@@ -362,7 +362,7 @@ def test_threads_wait_for_the_lock(tmp_path, capsys):
 
     other = threading.Thread(target=build, args=(tmp_path / "s", NAMES, slow))
     other.start()
-    assert inside.wait(5)
+    assert inside.wait(60)
     store = build(tmp_path / "s", NAMES, slow)
     other.join()
     assert sorted(reads) == NAMES
