@@ -47,7 +47,7 @@ pdf: .venv/installed
 	python scripts/print_book.py build/cln-companion.pdf
 	$(MAKE) site
 
-# Two workers, and one thread each: two would only wait for each other's turn.
+# Two workers for two cores, so one thread each.
 test: .venv/installed lint
 	TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1 OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 \
 		python -m pytest -n 2 --dist loadfile --nbval
