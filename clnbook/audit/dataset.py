@@ -63,12 +63,6 @@ def counts() -> Counts:
     )
 
 
-@cache
-def labels() -> pd.DataFrame:
-    """`nih.load_labels`, which takes a second, once; not to be changed."""
-    return nih.load_labels()
-
-
 def count(_: Printed, quantity: str, number: int) -> Answer:
     """A field of `Counts` against the printed number."""
     counted = counts()._asdict()[quantity]

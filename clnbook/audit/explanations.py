@@ -16,8 +16,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from clnbook import published
-from clnbook.audit import dataset, testsets
+from clnbook.audit import testsets
 from clnlib.data import nih
+from clnlib.data.sources import published_labels
 from clnlib.findings import BOXED
 
 Sizes = NDArray[np.int64]
@@ -204,7 +205,7 @@ def _chance(as_found: NDArray[np.bool_]) -> float:
 def _strata() -> dict[str, pd.Series]:
     """How a test set can be stratified: image to its stratum, an integer."""
     boxes = nih.load_boxes()
-    labels = dataset.labels().set_index("image")["findings"].loc[boxes["image"].unique()]
+    labels = published_labels().set_index("image")["findings"].loc[boxes["image"].unique()]
     boxed = boxes.groupby("image")["finding"].agg(set)
     listed = labels.str.split("|")
     first = pd.Series(

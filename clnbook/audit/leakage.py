@@ -7,9 +7,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from clnbook import published
-from clnbook.audit import dataset, manysplits
+from clnbook.audit import manysplits
 from clnbook.style import INK, OTHER, PREDICTED
 from clnlib.data import nih, splits
+from clnlib.data.sources import published_labels
 from clnlib.data.splits import PARTS, UNKNOWN, unknown_patients
 
 if TYPE_CHECKING:
@@ -129,7 +130,7 @@ def public_splits(seeds: tuple[int, ...] = SEEDS) -> pd.DataFrame:
         image in training).
     """
     boxed = nih.load_boxes()["image"].unique()
-    images = dataset.labels()["image"]
+    images = published_labels()["image"]
     patient, patients = pd.factorize(images.str[:8])
     is_boxed = images.isin(boxed).to_numpy()
     rows = {}

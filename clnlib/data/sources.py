@@ -25,7 +25,7 @@ from clnlib.runs import LABEL
 NIH_SMALLEST = 128  # pixels per side: smaller copies of NIH's 1024 are refused
 
 Read = Callable[[str], tuple[NDArray[np.uint8], dict[str, Any]]]
-_labels = functools.cache(nih.load_labels)  # a study asks for them with every run of stage 1
+published_labels = functools.cache(nih.load_labels)  # it takes a second; not to be changed
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,7 @@ def labelled(parameters: Finetune) -> Source:
     No patient with a boxed image is in it, so that nothing of stage 2's validation or test is
     seen. Validation is a tenth of the train/validation list, by patient.
     """
-    labels = _labels()
+    labels = published_labels()
     labels = labels[~labels["patient"].isin(nih.load_boxes()["patient"])]
     if parameters.dataset == "phantom":
         if parameters.resolution is not None:
