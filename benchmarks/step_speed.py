@@ -7,6 +7,8 @@ Batches of 16 grey images of 224 pixels, both heads, the paper's loss, Adam, not
 PyTorch: timm's network of the same name, channels_last, on a GPU compiled; half precision is
 autocast. Every measurement is a process of its own, the ways take turns, and the fastest of the
 rounds counts. `Keras, any order` is `deterministic` False: on a processor that changes nothing.
+`of peak` is the share of the machine's peak: the time that the step's operations would take at the
+speed of a wide convolution, measured in the same run, to the time that the step takes.
 """
 
 import argparse
@@ -32,7 +34,7 @@ TIMM = {
     "xception": "legacy_xception",
     "chexnet": "densenet121",
 }
-KERAS, ANY_ORDER, TORCH = "Keras", "Keras, any order", "PyTorch"
+KERAS, ANY_ORDER, TORCH, PEAK = "Keras", "Keras, any order", "PyTorch", "peak"
 
 
 def main() -> None:
@@ -46,14 +48,13 @@ def main() -> None:
     words.add_argument("--one", nargs=3, help=argparse.SUPPRESS)
     given = words.parse_args()
     if given.one:
-        way, backbone, precision = given.one
-        steps, weights = WAYS[way](backbone, precision)
-        print(json.dumps([timed(steps), weights]))
+        way, *each = given.one
+        print(json.dumps(at_peak(*each) if way == PEAK else timed_way(way, *each)))
         return
     lines = {}
     for backbone, precision in itertools.product(given.backbones, given.precisions):
-        told: dict[str, list[tuple[float, int]]] = {way: [] for way in given.ways}
-        for _, way in itertools.product(range(given.rounds), given.ways):
+        told: dict[str, list[tuple[float, int]]] = {way: [] for way in [PEAK, *given.ways]}
+        for _, way in itertools.product(range(given.rounds), told):
             again = [sys.executable, __file__, "--one", way, backbone, precision]
             done = subprocess.run(again, check=True, capture_output=True, text=True)
             told[way].append(json.loads(done.stdout.splitlines()[-1]))
@@ -61,6 +62,7 @@ def main() -> None:
         line |= {
             f"{way} / {KERAS}": min(told[way])[0] / min(told[KERAS])[0] for way in given.ways[1:]
         }
+        line |= {f"{way}, of peak": min(told[PEAK])[0] / min(told[way])[0] for way in given.ways}
         line |= {f"{way}, weights": str(min(told[way])[1]) for way in given.ways}
         lines[backbone, precision] = line
         print(backbone, precision, line, file=sys.stderr, flush=True)
@@ -91,6 +93,12 @@ def timed(steps: Steps) -> float:
     return (time.perf_counter() - start) / number
 
 
+def timed_way(way: str, backbone: str, precision: str) -> tuple[float, int]:
+    """Seconds of a step, and how many weights it trains."""
+    steps, weights = WAYS[way](backbone, precision)
+    return timed(steps), weights
+
+
 def keras_steps(backbone: str, precision: str, deterministic: bool = True) -> tuple[Steps, int]:
     """Training steps as the product takes them, and how many weights they train."""
     from clnlib.data.feed import Examples, Feed
@@ -118,7 +126,7 @@ def torch_steps(backbone: str, precision: str) -> tuple[Steps, int]:
     import torch
     from torch import nn
 
-    device = "cuda" if torch.cuda.is_available() else "cpu"
+    device = torch_device()
     body = timm.create_model(TIMM[backbone], num_classes=0)
     wide = body.forward_features(torch.zeros(2, 3, 96, 96)).shape[1]
     widths = [wide, 512, 256, 128, 4]
@@ -152,6 +160,38 @@ def torch_steps(backbone: str, precision: str) -> tuple[Steps, int]:
 
     steps(1)  # a head that timm leaves in gets no gradient
     return steps, sum(each.numel() for each in parts.parameters() if each.grad is not None)
+
+
+def torch_device() -> str:
+    """The kind of device that PyTorch finds, with a GPU's fast kernels allowed, as Keras' are."""
+    import torch
+
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.benchmark = True
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def at_peak(backbone: str, precision: str) -> tuple[float, int]:
+    """Seconds of a step's operations at the speed of a wide convolution, and how many they are."""
+    import torch
+
+    from clnbook.audit.network import BASES
+    from clnlib.model import backbones
+
+    wide, side = 1024, 28
+    of = {"device": torch_device(), "dtype": getattr(torch, precision.removeprefix("mixed_"))}
+    convolution = torch.nn.Conv2d(wide, wide, 3, padding=1, bias=False, **of)
+    convolution.to(memory_format=torch.channels_last)
+    maps = torch.rand(BATCH, wide, side, side, **of).to(memory_format=torch.channels_last)
+
+    @torch.no_grad()
+    def steps(number: int) -> None:
+        for _ in range(number):
+            out = convolution(maps)
+        out[0, 0, 0, 0].item()  # waits for the device
+
+    # the way back has two operations for each of the way there
+    number = int(3 * BATCH * 1e9 * BASES[f"CLN-{backbones.get(backbone).title}"].gflops)
+    return timed(steps) * number / (2 * BATCH * (side * 3 * wide) ** 2), number
 
 
 WAYS: dict[str, Callable[[str, str], tuple[Steps, int]]] = {

@@ -30,7 +30,8 @@ def told(name):
 #
 # The product's step (Keras on TensorFlow) against the same network of timm: milliseconds, and by how many
 # times PyTorch takes longer; above one the product is faster. On this processor the two are close in single
-# precision, and PyTorch is the faster one in half precision. *Weights* are those that train: timm's ResNet50V2
+# precision, and PyTorch is the faster one in half precision. *Of peak* is the time that a step's operations
+# would take at the speed of a wide convolution, to the step's. *Weights* are those that train: timm's ResNet50V2
 # and InceptionV3 differ a little in theirs.
 
 # %%
@@ -101,6 +102,15 @@ told("gradcam-speed")
 
 # %%
 told("endurance")
+
+# %% [markdown]
+# ## Where a maintainer's minutes go
+#
+# The two commands of the README, each on a fresh clone, installation included; below them the tests' seconds
+# by file, of two workers together.
+
+# %%
+told("minutes")
 
 # %% [markdown]
 # ## Not measured
