@@ -4,9 +4,9 @@
     python benchmarks/step_profile.py [--backbones chexnet …]
 
 The steps are those of `step_speed.py`. Milliseconds of a step by kind of work, as each library's
-own profiler notes them; operations may overlap. `step` is timed without the profiler, the faster of
-two times, `profiled` with it. `Keras, fused` is an experiment: BatchNorm by TensorFlow's one
-operation instead of Keras' several.
+own profiler notes them; operations may overlap. `step` is timed without the profiler, `profiled`
+with it. `Keras, fused` is an experiment: BatchNorm by TensorFlow's one operation instead of Keras'
+several.
 """
 
 import argparse
@@ -73,7 +73,7 @@ def keras_profile(backbone: str, precision: str, fused: bool = False) -> dict[st
 
     keras.layers.BatchNormalization.build = build
     steps, _ = keras_steps(backbone, precision)
-    told = {"step": 1000 * min(timed(steps) for _ in range(2))}
+    told = {"step": 1000 * timed(steps)}
     with tempfile.TemporaryDirectory() as folder:
         tf.profiler.experimental.start(folder)
         told["profiled"] = _milliseconds(steps)
@@ -128,7 +128,7 @@ def torch_profile(backbone: str, precision: str) -> dict[str, float]:
     from torch.profiler import ProfilerActivity, profile
 
     steps, _ = torch_steps(backbone, precision)
-    told = {"step": 1000 * min(timed(steps) for _ in range(2))}
+    told = {"step": 1000 * timed(steps)}
     with profile(activities=[ProfilerActivity.CPU], record_shapes=True) as noted:
         told["profiled"] = _milliseconds(steps)
     spent: Counter[str] = Counter()
