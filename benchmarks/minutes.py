@@ -1,6 +1,6 @@
 """Where the minutes of `make test` and `make book` go, each on a fresh clone of the last commit.
 
-    python benchmarks/minutes.py > benchmarks/minutes.txt
+    bash benchmarks/run.sh minutes
 
 Needs what the README's commands need. The tests' seconds are those of both workers together, by
 file; `make` prints to the standard error. It fails if a command fails or changes the checkout.
@@ -34,7 +34,7 @@ def main() -> None:
             subprocess.run(["git", "clone", "--quiet", str(ROOT), str(clone)], check=True)
             seconds = {part: _make(clone, part) for part in parts}
             print(f"make {command}: {_clock(sum(seconds.values()))}")
-            print("".join(f"{_clock(took):>10}  {part}\n" for part, took in seconds.items()))
+            print("".join(f"{_clock(took):>13}  {part}\n" for part, took in seconds.items()))
             if changed := _git_status(clone):
                 raise SystemExit(f"make {command} changed files of the checkout:\n{changed}")
         print(by_file(noted))

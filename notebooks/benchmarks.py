@@ -29,10 +29,10 @@ def told(name):
 # ## A training step, beside PyTorch
 #
 # The product's step (Keras on TensorFlow) against the same network of timm: milliseconds, and by how many
-# times PyTorch takes longer; above one the product is faster. On this processor the two are close in single
-# precision, and PyTorch is the faster one in half precision. *Of peak* is the time that a step's operations
-# would take at the speed of a wide convolution, to the step's. *Weights* are those that train: timm's ResNet50V2
-# and InceptionV3 differ a little in theirs.
+# times PyTorch takes longer; above one the product is faster. On this processor each is the faster one for
+# three networks in single precision, and PyTorch is for all six in half precision. *Of peak* is the time that
+# a step's operations would take at the speed of a wide convolution, divided by the time that the step takes.
+# *Weights* are those that train: timm's ResNet50V2 and InceptionV3 differ a little in theirs.
 
 # %%
 told("step-speed")
