@@ -135,7 +135,7 @@ def killed(clone: Clone, step: str, kills: int, seconds: float) -> int:
 
 def say(what: str, times: object, outcome: str) -> None:
     """A row of the table."""
-    print(f"{what:38s} {times!s:>10s}  {outcome}", flush=True)
+    print(f"{what:40s} {times!s:>8s}  {outcome}", flush=True)
 
 
 def compared(ours: dict[str, str], theirs: dict[str, str]) -> str:
@@ -259,6 +259,7 @@ def main() -> None:
         folder = Path(temporary)
         undisturbed = Clone(folder / "undisturbed", folder / "home")
         disturbed = Clone(folder / "disturbed")
+        subprocess.run(["git", "log", "-1", "--format=commit %h%n"], check=True, cwd=ROOT)
         numbers = {step: round(given.kills * share) for step, share in SHARES.items()}
         long = {step: numbers.pop(step) for step in ("study", "publishing")}
         kills(undisturbed, disturbed, numbers)
