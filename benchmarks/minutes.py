@@ -2,8 +2,9 @@
 
     bash benchmarks/run.sh minutes
 
-Needs what the README's commands need. The tests' seconds are those of both workers together, by
-file; `make` prints to the standard error. It fails if a command fails or changes the checkout.
+`make book` is timed by its two parts, the study and the site. The tests' seconds are those of both
+workers together, by file; `make` prints to the standard error. It fails if a command fails or
+changes the checkout.
 """
 
 import os
@@ -35,7 +36,8 @@ def main() -> None:
             seconds = {part: _make(clone, part) for part in parts}
             print(f"make {command}: {_clock(sum(seconds.values()))}")
             print("".join(f"{_clock(took):>13}  {part}\n" for part, took in seconds.items()))
-            if changed := _git_status(clone):
+            status = ["git", "status", "--short"]
+            if changed := subprocess.check_output(status, cwd=clone, text=True):
                 raise SystemExit(f"make {command} changed files of the checkout:\n{changed}")
         print(by_file(noted))
 
@@ -48,11 +50,10 @@ def by_file(noted: Path) -> str:
     names = cases["classname"].str.replace(r"\.[A-Z]\w*$", "", regex=True)
     table = cases.groupby(names)["time"].agg(["size", "sum"]).sort_values("sum", ascending=False)
     table.columns = ["tests", "seconds"]
-    rest = table.iloc[FILES:].sum().rename(f"{len(table) - FILES} other files")
-    table = pd.concat(
-        [table.iloc[:FILES], rest.to_frame().T, table.sum().rename("all").to_frame().T]
-    )
-    return table.astype({"tests": int}).to_string(float_format="{:.0f}".format)
+    rest, total = table.iloc[FILES:].sum(), table.sum()
+    shown = table.iloc[:FILES].T
+    shown[f"{len(table) - FILES} other files"], shown["all"] = rest, total
+    return shown.T.rename_axis(None).to_string(float_format="{:.0f}".format)
 
 
 def _make(clone: Path, part: str) -> float:
@@ -60,11 +61,6 @@ def _make(clone: Path, part: str) -> float:
     start = time.perf_counter()
     subprocess.run(["make", *part.split()], check=True, cwd=clone, stdout=sys.stderr)
     return time.perf_counter() - start
-
-
-def _git_status(clone: Path) -> str:
-    command = ["git", "status", "--short"]
-    return subprocess.run(command, check=True, cwd=clone, capture_output=True, text=True).stdout
 
 
 def _clock(seconds: float) -> str:

@@ -163,7 +163,7 @@ def torch_steps(backbone: str, precision: str) -> tuple[Steps, int]:
 
 
 def torch_device() -> str:
-    """The kind of device that PyTorch finds, with a GPU's fast kernels allowed, as Keras' are."""
+    """The kind of device that PyTorch finds, with TF32 and its search for fast kernels allowed."""
     import torch
 
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.benchmark = True

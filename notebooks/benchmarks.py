@@ -1,10 +1,10 @@
 # %% [markdown]
 # # What it costs: time, memory, endurance
 #
-# In short: in single precision a training step takes about as long as PyTorch's, in half precision longer;
-# augmented images come faster than any of the six networks takes them; with nearly all of NIH's images a
-# training needs little more memory than with a thousand; and whenever a step was killed, its files were the
-# same to the last bit once it had been run again.
+# In short, on one processor of two cores: in single precision a training step is now faster, now slower than
+# PyTorch's, in half precision slower; augmented images come faster than any of the six networks takes them;
+# with nearly all of NIH's images a training needs about a quarter more memory than with a thousand; and
+# whenever a step was killed, its files were the same to the last bit once it had been run again.
 #
 # Where there is a peer, a ratio against it in the same run: a time by itself says little, another machine has
 # another one. `benchmarks/` in the repository has the scripts, and `bash benchmarks/run.sh` makes the tables

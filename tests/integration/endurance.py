@@ -259,7 +259,9 @@ def main() -> None:
         folder = Path(temporary)
         undisturbed = Clone(folder / "undisturbed", folder / "home")
         disturbed = Clone(folder / "disturbed")
-        subprocess.run(["git", "log", "-1", "--format=commit %h%n"], check=True, cwd=ROOT)
+        subprocess.run(
+            ["git", "log", "-1", "--format=commit %h%n"], check=True, cwd=disturbed.folder
+        )
         numbers = {step: round(given.kills * share) for step, share in SHARES.items()}
         long = {step: numbers.pop(step) for step in ("study", "publishing")}
         kills(undisturbed, disturbed, numbers)
